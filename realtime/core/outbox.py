@@ -1,0 +1,34 @@
+"""What a commit leaves in the outbox: the records of every player it touched, by board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realtime.core import record
+from realtime.core.model import BoardKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from realtime.core.model import Change
+
+Packed = tuple[bytes, bytes]
+"""A player's id and record, both as bytes, as the script takes them."""
+
+
+def encode(changes: Mapping[BoardKey, Sequence[Change]]) -> bytes:
+    """One outbox payload. A board without changes is only to be looked at: its epoch may have risen."""
+    return record.pack_array(
+        [
+            (key.board, key.season, [(change.player, record.pack(change)) for change in group])
+            for key, group in changes.items()
+        ]
+    )
+
+
+def decode(payload: bytes) -> list[tuple[BoardKey, list[Packed]]]:
+    """What `encode` packed; records stay packed."""
+    return [
+        (BoardKey(board, season), [(player, packed) for player, packed in group])
+        for board, season, group in record.unpack_array(payload)
+    ]

@@ -1,0 +1,224 @@
+"""What the service needs of the world, in its own words. Adapters are in `infra`, one technology a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from realtime.core.errors import BoardChanged, IdempotencyMismatch, ScoreRefused
+    from realtime.core.fold import Outcome, Submission
+    from realtime.core.model import Board, BoardKey, BoardSpec, Column, Profile, Row, Standing
+    from realtime.core.outbox import Packed
+    from realtime.core.window import Window
+
+    Result = Outcome | ScoreRefused | IdempotencyMismatch | BoardChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a board: rows from `position` (from 0) on, the first of them with the shared rank `rank`.
+
+    `epoch` and `version` 0 mean that the ranking was away and the store answered (`stale`).
+    """
+
+    epoch: int
+    version: int
+    total: int
+    position: int
+    rank: int
+    rows: tuple[Row, ...]
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """Where players stand, in the order asked; None for who is not ranked."""
+
+    epoch: int
+    version: int
+    total: int
+    standings: tuple[Standing | None, ...]
+    stale: bool = False
+
+
+class Submissions(Protocol):
+    """Where scores are committed."""
+
+    async def submit(self, batch: Sequence[Submission]) -> list[Result]:
+        """Commit a batch; one result a submission, in its order. Raises StoreUnavailable: then nothing is stored."""
+        ...
+
+
+class Boards(Protocol):
+    """Where boards are kept. Every call raises StoreUnavailable."""
+
+    async def all(self) -> list[Board]:
+        """Every board, by name."""
+        ...
+
+    async def get(self, name: str) -> Board:
+        """The board of this name. Raises BoardUnknown."""
+        ...
+
+    async def by_keys(self, keys: Sequence[BoardKey]) -> dict[BoardKey, Board]:
+        """Those of `keys` that still are a board's current season."""
+        ...
+
+    async def put(self, name: str, spec: BoardSpec) -> tuple[Board, bool]:
+        """Create or edit; tells whether it was created. Raises BoardHasEntries."""
+        ...
+
+    async def delete(self, name: str) -> Board:
+        """Take a board away. Raises BoardUnknown."""
+        ...
+
+
+class Players(Protocol):
+    """Where profiles are kept and entries removed. Every call raises StoreUnavailable."""
+
+    async def put(self, player: str, fields: Mapping[str, str | None]) -> Profile:
+        """Set fields (name, country, picture) of a profile."""
+        ...
+
+    async def get(self, player: str) -> Profile:
+        """A player's profile."""
+        ...
+
+    async def remove(self, board: Board, player: str) -> int:
+        """Take a player off a board; returns the tombstone's seq. Raises PlayerUnknown."""
+        ...
+
+
+class Outbox(Protocol):
+    """What was committed and is not yet ranked."""
+
+    async def claim(self, limit: int) -> list[tuple[int, bytes]]:
+        """At most `limit` rows, the oldest first; nobody else sees them until the lease is over."""
+        ...
+
+    async def settle(self, ids: Sequence[int]) -> None:
+        """These are applied: they go."""
+        ...
+
+    async def release(self, ids: Sequence[int], delay: float) -> None:
+        """These could not be applied: anybody may try again after `delay` seconds."""
+        ...
+
+
+class Ledger(Protocol):
+    """What a rebuild needs of the store."""
+
+    async def epochs(self, keys: Sequence[BoardKey] | None = None) -> dict[BoardKey, int]:
+        """The expected epoch of each living board, or of those of `keys` that live."""
+        ...
+
+    async def new_epoch(self, key: BoardKey) -> int:
+        """Draw an epoch: from now on the ranking must carry it."""
+        ...
+
+    async def follow_timeline(self) -> bool:
+        """Whether the store was failed over: then its sequences were advanced and every board has a new epoch."""
+        ...
+
+    def rebuilding(self, key: BoardKey) -> AbstractAsyncContextManager[bool]:
+        """Whether this caller may rebuild the board: one at a time may."""
+        ...
+
+    def snapshot(self, key: BoardKey) -> AsyncGenerator[list[Packed]]:
+        """Every record of a board, tombstones too, as of one moment, in chunks. Close it where you stop half-way."""
+        ...
+
+    async def touch(self, keys: Sequence[BoardKey]) -> None:
+        """Note that these boards changed."""
+        ...
+
+
+class Ranking(Protocol):
+    """The live ranks. Every call raises RankingUnavailable where it does not answer."""
+
+    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed]) -> int:
+        """Apply a batch and announce it, in one step; returns the version. Raises RankingRefused."""
+        ...
+
+    async def mark(self, key: BoardKey, epoch: int) -> bool:
+        """Begin a rebuild: from now on every change reaches the shadow, too."""
+        ...
+
+    async def load(self, key: BoardKey, epoch: int, width: int, changes: Sequence[Packed]) -> bool:
+        """Load rows of the store's snapshot into the shadow. False: the mark is gone, start over."""
+        ...
+
+    async def swap(self, key: BoardKey, epoch: int, width: int) -> bool:
+        """Put the shadow in the board's place. False: the mark is gone, start over."""
+        ...
+
+    async def drop(self, key: BoardKey) -> None:
+        """Forget a board."""
+        ...
+
+    async def holds(self, key: BoardKey, epoch: int) -> bool:
+        """Whether the board is there, whole, under this epoch."""
+        ...
+
+    async def position(self, key: BoardKey) -> tuple[int, int]:
+        """Epoch and version. Raises RankingUnavailable if the board is not whole."""
+        ...
+
+    async def ping(self) -> None:
+        """Return if it answers."""
+        ...
+
+    async def top(self, key: BoardKey, columns: Sequence[Column]) -> Window:
+        """The first rows. Raises RankingUnavailable if the board is not whole."""
+        ...
+
+    async def page(self, key: BoardKey, columns: Sequence[Column], offset: int, limit: int) -> Page:
+        """A stretch of the board."""
+        ...
+
+    async def around(self, key: BoardKey, columns: Sequence[Column], player: str, radius: int) -> Page | None:
+        """The stretch around a player; None where the player is not ranked."""
+        ...
+
+    async def standings(self, key: BoardKey, columns: Sequence[Column], players: Sequence[str]) -> Standings:
+        """Where players stand."""
+        ...
+
+    async def seq(self, key: BoardKey, player: str) -> int:
+        """The seq that the ranking holds of a player; 0 for none."""
+        ...
+
+
+class Bus(Protocol):
+    """What the ranking announces."""
+
+    async def subscribe(self, key: BoardKey, heard: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+        """Hear a board's `top` announcements from now on: confirmed before this returns. A board has one listener.
+
+        `heard` gets each; `lost` is called when some may have been missed. Neither may wait. Raises RankingUnavailable.
+        """
+        ...
+
+    async def unsubscribe(self, key: BoardKey, heard: Callable[[bytes], None]) -> None:
+        """Stop hearing a board; nothing happens where somebody else listens to it by now."""
+        ...
+
+
+class Fallback(Protocol):
+    """Reads while the ranking is away. Every call raises StoreUnavailable."""
+
+    async def page(self, board: Board, offset: int, limit: int) -> Page:
+        """A stretch of the board."""
+        ...
+
+    async def around(self, board: Board, player: str, radius: int) -> Page | None:
+        """The stretch around a player; None where the player is not ranked."""
+        ...
+
+    async def standings(self, board: Board, players: Sequence[str]) -> Standings:
+        """Where players stand; position -1 and rank 0 where counting took too long."""
+        ...

@@ -1,0 +1,36 @@
+"""Brings a database to the newest schema: the files of `infra/sql/migrations`, each once, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncpg
+
+from infra.postgres import wrapped
+
+FOLDER = Path(__file__).parent / "sql" / "migrations"
+_LOCK = 0x52434D47
+_TIMEOUT = 60.0
+
+
+async def migrate(database_url: str) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own; returns the names applied.
+
+    Safe to call from several processes at once. Raises StoreUnavailable.
+    """
+    with wrapped():
+        connection = await asyncpg.connect(database_url, timeout=_TIMEOUT, command_timeout=_TIMEOUT)
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            await connection.execute(
+                "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
+            )
+            applied = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
+            missing = [path for path in sorted(FOLDER.glob("*.sql")) if path.stem not in applied]
+            for path in missing:
+                async with connection.transaction():
+                    await connection.execute(path.read_text())
+                    await connection.execute("INSERT INTO migration (name) VALUES ($1)", path.stem)
+            return [path.stem for path in missing]
+        finally:
+            await connection.close(timeout=_TIMEOUT)

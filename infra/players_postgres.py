@@ -1,0 +1,90 @@
+"""Profiles and removals in PostgreSQL. Both are changes like a score: a new seq, and a row in the outbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from infra.postgres import wrapped
+from realtime.core import outbox, record
+from realtime.core.errors import PlayerUnknown
+from realtime.core.model import Board, BoardKey, Change, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.postgres import Connection, Pool
+
+_PROFILE: Final = "SELECT name, country, picture, seq FROM player WHERE player = $1"
+_LOCK_ENTRY: Final = """
+SELECT sort_key FROM entry WHERE player = $1 AND board_id = $2 AND season = $3 FOR NO KEY UPDATE
+"""
+_BURY: Final = """
+UPDATE entry SET seq = nextval('change_seq'), sort_key = NULL, c1 = NULL, c2 = NULL, c3 = NULL, c4 = NULL,
+                 metadata = NULL, updated_at = now()
+WHERE player = $1 AND board_id = $2 AND season = $3 RETURNING seq
+"""
+_WRITE_PROFILE: Final = """
+UPDATE player SET name = $2, country = $3, picture = $4, seq = nextval('change_seq') WHERE player = $1
+RETURNING name, country, picture, seq
+"""
+_ENTRIES: Final = "SELECT board_id, season, seq, sort_key, metadata FROM entry WHERE player = $1 AND seq > 0"
+
+
+class PostgresPlayers:
+    """The port `Players` on the primary. Every call raises StoreUnavailable where PostgreSQL does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def put(self, player: str, fields: Mapping[str, str | None]) -> Profile:
+        """Set fields (name, country, picture) of a profile and show it on each of the player's boards."""
+        with wrapped():
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute("INSERT INTO player (player) VALUES ($1) ON CONFLICT DO NOTHING", player)
+                old = _profile(await connection.fetchrow(f"{_PROFILE} FOR NO KEY UPDATE", player))
+                wanted = {"name": old.name, "country": old.country, "picture": old.picture, **fields}
+                if (wanted["name"], wanted["country"], wanted["picture"]) == (old.name, old.country, old.picture):
+                    return old
+                row = await connection.fetchrow(
+                    _WRITE_PROFILE, player, wanted["name"], wanted["country"], wanted["picture"]
+                )
+                profile = _profile(row)
+                await _announce(connection, player, profile)
+                return profile
+
+    async def get(self, player: str) -> Profile:
+        """A player's profile; the empty one for who never set any."""
+        with wrapped():
+            row = await self._pool.fetchrow(_PROFILE, player)
+        return Profile() if row is None else _profile(row)
+
+    async def remove(self, board: Board, player: str) -> int:
+        """Take a player off a board; returns the tombstone's seq. Raises PlayerUnknown where there is no entry."""
+        key = board.key
+        with wrapped():
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock_shared(1, $1)", key.board)
+                row = await connection.fetchrow(_LOCK_ENTRY, player, key.board, key.season)
+                if row is None or row["sort_key"] is None:
+                    raise PlayerUnknown(f"{player!r} is not on board {board.name!r}")
+                seq: int = await connection.fetchval(_BURY, player, key.board, key.season)
+                profile = _profile(await connection.fetchrow(_PROFILE, player))
+                change = Change(player, seq, b"", profile.seq, record.display(profile))
+                await connection.execute("INSERT INTO outbox (payload) VALUES ($1)", outbox.encode({key: [change]}))
+                return seq
+
+
+async def _announce(connection: Connection, player: str, profile: Profile) -> None:
+    shown = record.display(profile)
+    changes = {
+        BoardKey(row["board_id"], row["season"]): [
+            Change(player, row["seq"], row["sort_key"] or b"", profile.seq, shown, row["metadata"] or b"")
+        ]
+        for row in await connection.fetch(_ENTRIES, player)
+    }
+    if changes:
+        await connection.execute("INSERT INTO outbox (payload) VALUES ($1)", outbox.encode(changes))
+
+
+def _profile(row: Any) -> Profile:
+    return Profile(row["name"], row["country"], row["picture"], row["seq"])

@@ -1,0 +1,113 @@
+"""Every setting of a Rankcast process: the only reader of the environment.
+
+Each field's name in upper case with the prefix ``RANKCAST_`` is its variable: ``database_url`` is ``RANKCAST_DATABASE_URL``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from realtime.core.errors import SettingInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "RANKCAST_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a process is told from outside. Times are seconds unless the name says otherwise."""
+
+    database_url: str
+    """The primary: every write goes there."""
+    replica_url: str = ""
+    """A read replica: reads that Redis cannot answer go there. Empty means the primary."""
+    redis_url: str
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+    issuer: str
+    """The `iss` that a token must carry."""
+    jwks_url: str
+    """Where the issuer's keys are: http, https or file."""
+    client_ids: tuple[str, ...] = ("rankcast",)
+    """The app clients whose tokens are taken."""
+    player_scope: str = "rankcast/play"
+    server_scope: str = "rankcast/scores"
+    admin_group: str = "rankcast-admins"
+    token_leeway: int = 30
+    """Clock skew allowed when a token's times are checked."""
+
+    pool_size: int = 4
+    """Connections to the primary of one node."""
+    batch_size: int = 500
+    """Submissions that one transaction takes at the most."""
+    batches_in_flight: int = 2
+    queue_limit: int = 20_000
+    """Submissions that may wait for a transaction; past it the answer is 503."""
+    statement_timeout: float = 5.0
+    redis_timeout: float = 2.0
+    replica_timeout: float = 0.2
+    """Statement time-out of reads that fall back to the replica."""
+    max_body: int = 2_000_000
+    """Bytes of a request body."""
+
+    tick_ms: int = 50
+    """At most one frame per topic in this time."""
+    heartbeat: int = 25
+    check_every: float = 4.0
+    read_interest: float = 30.0
+    """How long a REST read keeps a board in the node's memory."""
+    top_cache: int = 30
+    """How long the cached top 100 lives in Redis."""
+    after_timeout: float = 3.0
+    """How long `?after=` waits."""
+    max_connections: int = 50_000
+    max_topics: int = 64
+    """Topics of one connection."""
+    max_message: int = 16_384
+    """Bytes of one message from a client."""
+
+    lease: float = 10.0
+    """How long a worker may hold an outbox row before another takes it."""
+    poll: float = 0.5
+    """The worker looks into the outbox at least this often, notified or not."""
+    view_interval: float = 30.0
+    """The materialised view is refreshed at most this often."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings from the environment. Raises SettingInvalid naming the variable that is missing or wrong."""
+        source = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            text = source.get(PREFIX + field.name.upper())
+            if text is not None:
+                values[field.name] = _parse(field.name, str(field.type), text)
+            elif field.name in _REQUIRED:
+                raise SettingInvalid(f"{PREFIX}{field.name.upper()} is not set")
+        return cls(**values)
+
+    def environ(self) -> dict[str, str]:
+        """The variables from which `load` makes these settings again: what a child process is given."""
+        named = {PREFIX + field.name.upper(): getattr(self, field.name) for field in fields(self)}
+        return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in named.items()}
+
+
+_REQUIRED = {"database_url", "redis_url", "issuer", "jwks_url"}
+
+
+def _parse(name: str, kind: str, text: str) -> object:
+    try:
+        if kind == "int":
+            return int(text)
+        if kind == "float":
+            return float(text)
+    except ValueError as error:
+        raise SettingInvalid(f"{PREFIX}{name.upper()} must be a number, not {text!r}") from error
+    if kind.startswith("tuple"):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text

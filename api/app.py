@@ -1,0 +1,154 @@
+"""The application of one node: routes as data, and what lives as long as it does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Mount, Route, WebSocketRoute
+
+from api import boards, files, health, live, players, problems, reads, scores
+from api.editions import Editions
+from api.metrics import Metrics
+from api.service import Service
+from infra.batcher import Batcher
+from infra.resources import node_resources
+from realtime.core.errors import RankcastError
+from realtime.gateway.directory import Directory
+from realtime.gateway.hub import Hub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from infra.resources import NodeResources
+    from infra.settings import Settings
+
+_CANCEL_AGAIN: Final = 1.0
+
+log = structlog.get_logger()
+
+ROUTES = [
+    Route("/v1/boards/{board}/scores", scores.SubmitEndpoint(), methods=["POST"]),
+    Route("/v1/boards/{board}/top", reads.TopEndpoint(), methods=["GET"]),
+    Route("/v1/boards/{board}/players/{player}", reads.player),
+    Route("/v1/boards/{board}/players/{player}", players.remove, methods=["DELETE"]),
+    Route("/v1/boards/{board}/players/{player}/around", reads.around),
+    Route("/v1/boards/{board}/ranks", reads.ranks, methods=["POST"]),
+    Route("/v1/boards/{board}/scores/batch", scores.submit_batch, methods=["POST"]),
+    WebSocketRoute("/v1/live", live.live),
+    Route("/v1/boards", boards.listed),
+    Route("/v1/boards/{board}", boards.show),
+    Route("/v1/boards/{board}", boards.put, methods=["PUT"]),
+    Route("/v1/boards/{board}", boards.delete, methods=["DELETE"]),
+    Route("/v1/players/{player}", players.put, methods=["PUT"]),
+    Route("/healthz", health.healthz),
+    Route("/readyz", health.readyz),
+    Route("/metrics", health.metrics),
+    Route("/openapi.json", files.openapi),
+    Route("/asyncapi.json", files.asyncapi),
+    Route("/docs", files.docs),
+    Route("/", files.page),
+    Mount("/web", files.web_files()),
+]
+
+
+def application(settings: Settings, died: Callable[[], None]) -> Starlette:
+    """The node's application; `died` is called when a background task has failed and the process must stop."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with node_resources(settings) as resources:
+            tasks = Tasks(died)
+            app.state.service = service = assemble(settings, resources, tasks)
+            for part in (resources.bell.run(), resources.bus.run(), service.hub.run()):
+                tasks.spawn(part)
+            try:
+                yield
+            finally:
+                await service.batcher.close()
+                await tasks.close()
+
+    return Starlette(
+        routes=ROUTES,
+        lifespan=lifespan,
+        exception_handlers={
+            RankcastError: problems.on_rankcast_error,
+            HTTPException: problems.on_http_error,
+            Exception: problems.on_crash,
+        },
+    )
+
+
+def assemble(settings: Settings, resources: NodeResources, tasks: Tasks) -> Service:
+    """Put a node together."""
+    directory = Directory(resources.boards)
+    metrics = Metrics()
+
+    def committed(rows: int) -> None:
+        metrics.batch_rows.observe(rows)
+        resources.bell.ring()
+
+    return Service(
+        settings=settings,
+        identity=resources.identity,
+        boards=resources.boards,
+        players=resources.players,
+        ranking=resources.ranking,
+        fallback=resources.fallback,
+        directory=directory,
+        editions=Editions(directory),
+        metrics=metrics,
+        rang=resources.bell.ring,
+        batcher=Batcher(
+            resources.submissions,
+            size=settings.batch_size,
+            in_flight=settings.batches_in_flight,
+            limit=settings.queue_limit,
+            committed=committed,
+        ),
+        hub=Hub(
+            directory,
+            resources.ranking,
+            resources.bus,
+            spawn=tasks.spawn,
+            tick=settings.tick_ms / 1000,
+            check_every=settings.check_every,
+            read_interest=settings.read_interest,
+            max_topics=settings.max_topics,
+            heartbeat=settings.heartbeat,
+            wall_clock=lambda: int(time.time()),
+        ),
+    )
+
+
+class Tasks:
+    """Owns the node's background tasks. One that dies takes the process with it: half a node is worse than none."""
+
+    def __init__(self, died: Callable[[], None]) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._died = died
+
+    def spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        """Start and own a task."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("a background task died", exc_info=error)
+            self._died()
+
+    async def close(self) -> None:
+        """Cancel and await all; again where a cancellation got lost, as it can in a library that was just about to return."""
+        while tasks := list(self._tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_CANCEL_AGAIN)

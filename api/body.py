@@ -1,0 +1,88 @@
+"""Request bodies and query parameters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from realtime.core.errors import BodyInvalid, BodyTooLarge, QueryInvalid
+from realtime.core.model import check_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.requests import Request
+    from starlette.types import Receive
+
+_MAX_DIGITS: Final = 19
+
+
+async def read_json(request: Request, limit: int) -> Any:
+    """The decoded body of at most `limit` bytes. Raises BodyTooLarge, BodyInvalid."""
+    return decode(await receive_body(request.scope["headers"], request.receive, limit))
+
+
+async def receive_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
+    """The body of at most `limit` bytes; what declares itself larger is not even read. Raises BodyTooLarge, BodyInvalid."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            raise BodyTooLarge(f"a body has at most {limit} bytes")
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise BodyInvalid("the body ended early")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise BodyTooLarge(f"a body has at most {limit} bytes")
+        if not message.get("more_body", False):
+            return body
+
+
+class Constant(float):
+    """NaN or an infinity: JSON has none, some encoders write them. No field takes one; a row that has one is refused."""
+
+
+def decode(body: bytes) -> Any:
+    """JSON, strictly, but for constants: one bad row must not fail its neighbours. Raises BodyInvalid."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        refusal = error
+    try:
+        value = json.loads(body.decode(), parse_constant=Constant, parse_int=orjson.loads, parse_float=orjson.loads)
+        # It may have held more that is not JSON: half a surrogate pair, or too deep a nesting.
+        orjson.dumps(value, default=str)
+    except (ValueError, TypeError, RecursionError):
+        raise BodyInvalid(f"the body is not JSON: {refusal}") from refusal
+    return value
+
+
+def integer(request: Request, name: str, default: int, low: int, high: int) -> int:
+    """A query parameter as an integer within bounds. Raises QueryInvalid."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    value = _digits(text)
+    if value is None or not low <= value <= high:
+        raise QueryInvalid(f"{name} must be an integer from {low} to {high}")
+    return value
+
+
+def after(request: Request) -> tuple[str, int] | None:
+    """`?after=<player>:<seq>`: read no earlier than this write. Raises QueryInvalid, IdInvalid."""
+    text = request.query_params.get("after")
+    if text is None:
+        return None
+    player, colon, digits = text.rpartition(":")
+    seq = _digits(digits)
+    if not colon or seq is None:
+        raise QueryInvalid("after is <player>:<seq>")
+    return check_id(player, "player"), seq
+
+
+def _digits(text: str) -> int | None:
+    """A number of at most 19 digits, None for anything else: there is text that `int` takes and nobody means."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None

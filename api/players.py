@@ -1,0 +1,60 @@
+"""Profiles, and the removal of an entry."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from starlette.responses import Response
+
+from api.auth import caller, require
+from api.body import read_json
+from api.scores import check_name
+from realtime.core.errors import FieldInvalid, Forbidden
+from realtime.core.identity import Role
+from realtime.core.model import check_id
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from api.service import Service
+
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_FIELDS: Final = {"name", "country"}
+
+
+async def put(request: Request) -> Response:
+    """`PUT /v1/players/{player}`: what is named is set, null clears, the rest stays."""
+    service: Service = request.app.state.service
+    principal = require(await caller(request.scope))
+    player = check_id(request.path_params["player"], "player")
+    if principal.role is Role.PLAYER and player != principal.subject:
+        raise Forbidden("a player edits its own profile only")
+    document = await read_json(request, service.settings.max_body)
+    if not isinstance(document, dict) or not document.keys() <= _FIELDS:
+        raise FieldInvalid("a profile has name and country")
+    if "name" in document:
+        check_name(document["name"])
+    country = document.get("country")
+    if country is not None and not (isinstance(country, str) and _COUNTRY.fullmatch(country)):
+        raise FieldInvalid("country is two capital letters (ISO 3166-1)")
+    profile = await service.players.put(player, document)
+    service.rang()
+    fields = {"name": profile.name, "country": profile.country, "picture": profile.picture, "seq": profile.seq}
+    return _json({"player": player, **fields})
+
+
+async def remove(request: Request) -> Response:
+    """`DELETE /v1/boards/{board}/players/{player}`."""
+    service: Service = request.app.state.service
+    require(await caller(request.scope), Role.ADMIN)
+    board = await service.directory.get(check_id(request.path_params["board"], "board"))
+    player = check_id(request.path_params["player"], "player")
+    seq = await service.players.remove(board, player)
+    service.rang()
+    return _json({"player": player, "seq": seq})
+
+
+def _json(document: object) -> Response:
+    return Response(orjson.dumps(document), headers={"Cache-Control": "no-store"}, media_type="application/json")

@@ -1,0 +1,224 @@
+/**
+ * One board on the page: what it is called, its table, and what is to be said when it cannot be shown.
+ *
+ * @module
+ */
+
+import { Announcer } from "./announcer.js";
+import { getBoard } from "./boards.js";
+import { displayName, formatCount, formatScore, orderSentence } from "./format.js";
+import { Notice } from "./notice.js";
+import { StatusLight } from "./status.js";
+import { BoardTable } from "./table.js";
+
+/** @typedef {import("../client/live.js").Live} Live */
+/** @typedef {import("../client/reducer.js").State} State */
+/** @typedef {import("./boards.js").Board} Board */
+/** @typedef {import("./notice.js").Absence} Absence */
+
+const LIMIT = 100;
+/** Characters beyond which a title is set smaller. */
+const LONG_TITLE = 24;
+
+/** @param {string} id */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+export class BoardView {
+  #table = new BoardTable(byId("table"));
+  #notice = new Notice(byId("notice"), byId("ghosts"));
+  #light = new StatusLight(byId("status"));
+  #announcer = new Announcer(byId("announcer"));
+  #live;
+  /** @type {string | null} */
+  #name = null;
+  /** @type {Board | null} */
+  #document = null;
+  /** @type {State | null} */
+  #state = null;
+  /** @type {Absence | null} */
+  #absence = "loading";
+  /** @type {number | null} */
+  #staleSince = null;
+  #leader = "";
+  #unwatch = () => {};
+
+  /** @param {Live} live */
+  constructor(live) {
+    this.#live = live;
+    this.miss("loading");
+  }
+
+  get name() {
+    return this.#name;
+  }
+
+  /** Nothing of the board has come yet, or it is gone. */
+  get empty() {
+    return this.#state === null;
+  }
+
+  /**
+   * @param {string} name
+   * @param {Board | undefined} board what is known of it; a board that is not listed describes itself later
+   */
+  open(name, board) {
+    if (name !== this.#name) this.#clear(name);
+    if (board !== undefined) this.#describe(board);
+    this.#unwatch();
+    this.#unwatch = this.#live.watchTop(name, LIMIT, {
+      onState: (state, cause) => this.#onState(state, cause),
+      onError: (code) => this.#onError(code),
+      onStale: (asOf) => this.#fallBehind(asOf),
+    });
+  }
+
+  /**
+   * Say why there is nothing to see.
+   * @param {Absence} absence
+   */
+  miss(absence) {
+    this.#state = null;
+    this.#leader = "";
+    this.#absence = absence;
+    this.#showCounts();
+    this.showStatus();
+    this.#notice.show(absence, this.#name ?? "");
+  }
+
+  /** @param {"lost" | "back"} event */
+  tell(event) {
+    if (this.#state === null) return;
+    this.#announcer.say(event === "lost" ? "The connection is lost. Reconnecting." : "The board is live again.");
+  }
+
+  showStatus() {
+    const { status } = this.#live;
+    this.#light.show({
+      status,
+      online: navigator.onLine,
+      staleSince: this.#staleSince,
+      synchronised: this.#state !== null,
+      missing: this.#absence !== null && this.#absence !== "loading",
+    });
+    byId("board").classList.toggle("behind", status !== "open" || this.#staleSince !== null);
+  }
+
+  /** @param {string} name */
+  #clear(name) {
+    this.#name = name;
+    this.#document = null;
+    this.#staleSince = null;
+    this.#table.reset([]);
+    showTitle(name);
+    byId("order").textContent = "";
+    this.miss("loading");
+    scrollTo({ top: 0 });
+  }
+
+  /** @param {Board} board */
+  #describe(board) {
+    const before = this.#document;
+    if (JSON.stringify(board) === JSON.stringify(before)) return;
+    this.#document = board;
+    const title = board.title || board.board;
+    showTitle(title);
+    document.title = `${title} · Rankcast`;
+    byId("order").textContent = orderSentence(board.columns, board.ranks);
+    if (JSON.stringify(board.columns) === JSON.stringify(before?.columns)) return;
+    this.#table.reset(board.columns);
+    if (this.#state !== null) this.#table.show(this.#state);
+  }
+
+  /**
+   * @param {State} state
+   * @param {string} cause
+   */
+  #onState(state, cause) {
+    // An unlisted board, or a new epoch: the board may have been edited.
+    if (this.#document === null || (this.#state !== null && this.#state.epoch !== state.epoch)) this.#read(state);
+    this.#state = state;
+    this.#absence = state.entries.length === 0 ? "empty" : null;
+    if (cause === "snapshot") this.#staleSince = null;
+    if (cause === "delta") this.#light.pulse();
+    this.#table.show(state);
+    this.#showCounts();
+    this.showStatus();
+    this.#notice.show(this.#absence);
+    this.#tellTheLeader(state);
+  }
+
+  /** @param {State} state */
+  async #read(state) {
+    const name = this.#name ?? "";
+    if (this.#document === null) this.#describe(guess(name, state));
+    const found = await getBoard(name).catch(() => null);
+    if (found !== null && name === this.#name) this.#describe(found);
+  }
+
+  /** @param {string} code */
+  #onError(code) {
+    if (code === "board_unknown") this.miss("unknown");
+    else if (code === "forbidden" || code === "unauthenticated") this.miss("refused");
+    else if (this.#state === null) this.miss("unreachable");
+    else this.#fallBehind(Date.now() / 1000);
+  }
+
+  /** @param {number | null} asOf Unix seconds; null: the ranking is back */
+  #fallBehind(asOf) {
+    this.#staleSince = asOf;
+    this.showStatus();
+  }
+
+  #showCounts() {
+    const size = this.#state?.entries.length ?? 0;
+    const total = this.#state?.total ?? 0;
+    byId("table").hidden = size === 0;
+    byId("count").hidden = this.#state === null;
+    write(byId("total"), formatCount(total));
+    write(byId("players"), total === 1 ? "player" : "players");
+    byId("rest").hidden = total <= size;
+    write(byId("rest"), `and ${formatCount(total - size)} more`);
+  }
+
+  /** @param {State} state */
+  #tellTheLeader({ entries }) {
+    const [first] = entries;
+    if (first === undefined || first.player === this.#leader || this.#document === null) return;
+    this.#leader = first.player;
+    const values = [first.score].flat();
+    const score = this.#document.columns.map(
+      ({ name, decimals }, index) => `${name} ${formatScore(values[index] ?? 0, decimals)}`,
+    );
+    this.#announcer.say(`${displayName(first)} leads with ${score.join(", ")}.`);
+  }
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** @param {string} title */
+function showTitle(title) {
+  const heading = byId("title");
+  heading.textContent = title;
+  heading.classList.toggle("long", title.length > LONG_TITLE);
+}
+
+/**
+ * @param {string} name
+ * @param {State} state
+ * @returns {Board} how a board is shown until its own description is there
+ */
+function guess(name, { entries, ranks }) {
+  const size = [entries[0]?.score ?? 0].flat().length;
+  /** @type {import("./boards.js").Column[]} */
+  const columns = Array.from({ length: size }, (_, index) => ({
+    name: size === 1 ? "score" : `score ${index + 1}`,
+    direction: "desc",
+  }));
+  return { board: name, columns, ranks };
+}

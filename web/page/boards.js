@@ -1,0 +1,47 @@
+/**
+ * The boards of the service, over REST.
+ *
+ * @module
+ */
+
+const TIMEOUT_MS = 8000;
+
+/**
+ * @typedef {object} Column
+ * @property {string} name
+ * @property {"asc" | "desc"} direction
+ * @property {number} [decimals]
+ */
+
+/**
+ * @typedef {object} Board
+ * @property {string} board
+ * @property {string} [title]
+ * @property {Column[]} columns
+ * @property {string} ranks
+ */
+
+/**
+ * @returns {Promise<Board[]>}
+ * @throws {Error} when the node does not answer
+ */
+export async function listBoards() {
+  const response = await ask("/v1/boards");
+  if (!response.ok) throw new Error(`the boards could not be listed: ${response.status}`);
+  return (await response.json()).boards;
+}
+
+/**
+ * @param {string} board
+ * @returns {Promise<Board | null>} null when there is no such board
+ * @throws {Error} when the node does not answer
+ */
+export async function getBoard(board) {
+  const response = await ask(`/v1/boards/${encodeURIComponent(board)}`);
+  if (response.ok) return { board, ...(await response.json()) };
+  if (response.status < 500) return null;
+  throw new Error(`the board could not be read: ${response.status}`);
+}
+
+/** @param {string} path */
+const ask = (path) => fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" } });

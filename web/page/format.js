@@ -1,0 +1,115 @@
+/**
+ * From what the wire carries to what people read. Pure.
+ *
+ * @module
+ */
+
+/** @typedef {import("../client/reducer.js").Int} Int */
+/** @typedef {import("../client/reducer.js").Entry} Entry */
+/** @typedef {import("./boards.js").Column} Column */
+
+const MINUS = "\u2212";
+// White space, controls and format characters (zero width, direction marks): a name of only these shows nothing.
+const INVISIBLE = /^[\s\p{C}\p{Z}\u115f\u1160\u2800\u3164\uffa0]*$/u;
+
+const digits = new Intl.NumberFormat();
+const point = digits.formatToParts(0.5).find((part) => part.type === "decimal")?.value ?? ".";
+
+/**
+ * @param {Int} value the stored integer, of any size
+ * @param {number} [decimals] how many of its digits are behind the point
+ * @returns {string} grouped the reader's way, exact to the last digit: 12345 with 3 decimals is 12.345
+ */
+export function formatScore(value, decimals = 0) {
+  const text = String(value);
+  const sign = text.startsWith("-") ? MINUS : "";
+  const bare = text.replace("-", "").padStart(decimals + 1, "0");
+  const split = bare.length - decimals;
+  const whole = digits.format(BigInt(bare.slice(0, split)));
+  return decimals === 0 ? sign + whole : sign + whole + point + bare.slice(split);
+}
+
+/** @param {number} value */
+export const formatCount = (value) => digits.format(value);
+
+/**
+ * @param {{player: string, name?: string | null}} entry
+ * @returns {string} the name on one line, or the player's id where there is nothing to see in the name
+ */
+export function displayName({ player, name }) {
+  return name === null || name === undefined || INVISIBLE.test(name) ? player : name.replace(/\s+/gu, " ").trim();
+}
+
+/**
+ * One or two letters that stand in for a picture.
+ *
+ * @param {string} name
+ * @returns {string}
+ */
+export function initials(name) {
+  const words = name.split(/[\s._-]+/u).filter((word) => /[\p{L}\p{N}\p{So}]/u.test(word));
+  if (words.length === 0) return "?";
+  const letters = words.slice(0, 2).map(firstGrapheme);
+  // Scripts without spaces and emoji fill the circle with one character.
+  const narrow = letters.every((letter) => /^[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Nd}]/u.test(letter));
+  return narrow ? letters.join("").toLocaleUpperCase() : letters[0];
+}
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** @param {string} word */
+function firstGrapheme(word) {
+  const found = /[\p{L}\p{N}\p{So}].*/u.exec(word)?.[0] ?? word;
+  for (const { segment } of graphemes.segment(found)) {
+    // Marks can be piled up without end on one letter; an emoji's joiners are part of it.
+    return /^\p{L}/u.test(segment) ? segment.normalize("NFC").replace(/(?<=^.)\p{M}+/u, "") : segment;
+  }
+  return "?";
+}
+
+/** How many tints the styles have for faces without a picture. */
+const TINTS = 12;
+
+/**
+ * @param {string} player
+ * @returns {number} one of the tints, always the same for the same player
+ */
+export function tintOf(player) {
+  let hash = 2166136261;
+  for (let index = 0; index < player.length; index += 1) hash = Math.imul(hash ^ player.charCodeAt(index), 16777619);
+  return (hash >>> 8) % TINTS;
+}
+
+/**
+ * @param {Column[]} columns
+ * @param {string} ranks
+ * @returns {string} how the board is ordered, as a sentence
+ */
+export function orderSentence(columns, ranks) {
+  const parts = columns.map(({ name, direction }) => `${direction === "asc" ? "lowest" : "highest"} ${name}`);
+  if (ranks === "ordinal") parts.push("whoever got there first");
+  const text = parts.join(", then ");
+  const shared = ranks === "ordinal" ? "" : " Equal scores share a rank.";
+  return `${text.charAt(0).toLocaleUpperCase()}${text.slice(1)}.${shared}`;
+}
+
+const countries = new Intl.DisplayNames(undefined, { type: "region", fallback: "code" });
+
+/**
+ * @param {string | null | undefined} code two letters, ISO 3166
+ * @returns {string} in the reader's language; nothing where it is no code
+ */
+export function countryName(code) {
+  return code && /^[A-Za-z]{2}$/.test(code) ? (countries.of(code.toUpperCase()) ?? "") : "";
+}
+
+/**
+ * @param {string | null | undefined} address
+ * @param {string} base
+ * @returns {string | null} an address that a picture may be loaded from
+ */
+export function pictureAddress(address, base) {
+  if (!address || !URL.canParse(address, base)) return null;
+  const url = new URL(address, base);
+  return url.protocol === "https:" || url.protocol === "http:" ? url.href : null;
+}

@@ -1,0 +1,66 @@
+/**
+ * Rows that change their place: each is first drawn where it was, and the distance then decays. An exponential has no
+ * memory, so a row that is displaced again on its way goes on as smoothly as one that was at rest, and where it is
+ * drawn is known without asking the page. The frames between are the compositor's work.
+ *
+ * @module
+ */
+
+/** A second: nine tenths of the way are done in 0.27 s. */
+const RATE = 8.5;
+const DURATION_MS = 700;
+const VISIBLE_PX = 0.5;
+
+/**
+ * @param {number} ms since the start
+ * @returns {number} the share of the distance that is left, 1 to 0
+ */
+export function remaining(ms) {
+  const end = Math.exp((-RATE * DURATION_MS) / 1000);
+  return ms >= DURATION_MS ? 0 : (Math.exp((-RATE * ms) / 1000) - end) / (1 - end);
+}
+
+const STEPS = 24;
+const EASING = `linear(${Array.from({ length: STEPS + 1 }, (_, step) =>
+  (1 - remaining((step / STEPS) * DURATION_MS)).toFixed(4),
+).join(", ")})`;
+
+export class Motion {
+  #start = 0;
+  #distance = 0;
+  /** @type {Animation | null} */
+  #animation = null;
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.element = element;
+  }
+
+  /**
+   * @param {number} now milliseconds
+   * @returns {number} pixels between where it is drawn and where it belongs
+   */
+  offset(now) {
+    return this.#distance * remaining(now - this.#start);
+  }
+
+  /**
+   * @param {number} distance pixels by which its place has just changed, against the change
+   * @param {number} farthest pixels; a longer way would be a blur and is not shown in full
+   * @param {number} now milliseconds
+   * @param {() => void} onRest
+   */
+  displace(distance, farthest, now, onRest) {
+    this.#distance = Math.max(-farthest, Math.min(farthest, this.offset(now) + distance));
+    this.#start = now;
+    this.#animation?.cancel();
+    this.#animation = null;
+    if (Math.abs(this.#distance) < VISIBLE_PX) {
+      onRest();
+      return;
+    }
+    const from = `translateY(${this.#distance.toFixed(1)}px)`;
+    this.#animation = this.element.animate({ transform: [from, "none"] }, { duration: DURATION_MS, easing: EASING });
+    this.#animation.onfinish = onRest;
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * One row of the table: made once for a player, then only what changed is written. Whatever comes from outside is
+ * written as text, never parsed.
+ *
+ * @module
+ */
+
+import { countryName, displayName, formatScore, initials, pictureAddress, tintOf } from "./format.js";
+import { Motion } from "./motion.js";
+
+/** @typedef {import("../client/reducer.js").Entry} Entry */
+/** @typedef {import("./boards.js").Column} Column */
+/** @typedef {import("./movement.js").Movement} Movement */
+
+const GLOW = { duration: 1800, easing: "ease-out", pseudoElement: "::before" };
+
+export class Row {
+  element = cell("row", "row");
+  index = -1;
+  /** The score is new since the last drawing. */
+  scored = false;
+  /** @type {string[]} */
+  texts = [];
+  /** @type {Entry | null} */
+  #entry = null;
+  #rank = cell("cell", "rank");
+  #number = document.createElement("span");
+  #share = document.createElement("span");
+  #move = cell("cell", "move");
+  #arrow = document.createElement("span");
+  #avatar = document.createElement("span");
+  #name = document.createElement("bdi");
+  #country = document.createElement("span");
+  /** @type {HTMLElement[]} */
+  #scores = [];
+  #columns;
+  #motion = new Motion(this.element);
+  /** @type {Animation | null} */
+  #glow = null;
+  #movement = "";
+  #scale = "";
+
+  /** @param {Column[]} columns */
+  constructor(columns) {
+    this.#columns = columns;
+    this.#arrow.setAttribute("role", "img");
+    this.#number.className = "number";
+    this.#share.className = "share";
+    this.#rank.append(this.#number, this.#share);
+    this.#move.append(this.#arrow);
+    const player = cell("rowheader", "player");
+    this.#avatar.className = "avatar";
+    this.#avatar.setAttribute("aria-hidden", "true");
+    this.#name.className = "name";
+    this.#country.className = "country";
+    player.append(this.#avatar, this.#name, this.#country);
+    this.#scores = columns.map(() => cell("cell", "score"));
+    this.element.append(this.#rank, this.#move, player, ...this.#scores);
+  }
+
+  /** @param {Entry} entry */
+  show(entry) {
+    const before = this.#entry;
+    if (entry === before) return;
+    this.#entry = entry;
+    if (before?.rank !== entry.rank) {
+      this.#number.textContent = String(entry.rank);
+      this.element.dataset.rank = entry.rank <= 3 ? String(entry.rank) : "";
+    }
+    if (before === null) this.#identify(entry);
+    if (before?.name !== entry.name || before?.picture !== entry.picture) this.#portray(entry);
+    if (before?.country !== entry.country) this.#locate(entry);
+    this.#score(entry);
+  }
+
+  /** @param {number} share of the leader's first column, 0 to 1: the line below the row is a bar of that length */
+  showShare(share) {
+    const scale = `scaleX(${share.toFixed(3)})`;
+    if (scale === this.#scale) return;
+    this.#scale = scale;
+    // On an element of its own: a row without inline styles moves cheaper.
+    this.#share.style.transform = scale;
+  }
+
+  /**
+   * @param {number} index its place from 0
+   * @param {boolean} leads drawn taller
+   */
+  place(index, leads) {
+    this.index = index;
+    this.element.classList.toggle("leader", leads);
+  }
+
+  /**
+   * Let it glide from where it was. Who scored passes in front of those who give way.
+   *
+   * @param {number} distance pixels
+   * @param {number} farthest pixels
+   * @param {number} now milliseconds
+   */
+  glide(distance, farthest, now) {
+    if (this.scored) this.element.classList.add("front");
+    this.#motion.displace(distance, farthest, now, this.#rest);
+  }
+
+  #rest = () => this.element.classList.remove("front");
+
+  /** @param {Movement} movement */
+  showMovement({ kind, by }) {
+    const shown = `${kind} ${by}`;
+    if (shown === this.#movement) return;
+    this.#movement = shown;
+    this.element.classList.toggle("moved", kind !== "same");
+    this.#arrow.className = kind;
+    this.#arrow.textContent = kind === "new" ? "new" : by === 0 ? "" : String(by);
+    if (kind === "same") this.#arrow.removeAttribute("aria-label");
+    else this.#arrow.setAttribute("aria-label", kind === "new" ? "new" : `${kind} ${by}`);
+  }
+
+  /** The score is new: a breath of colour, also where motion is not wanted. */
+  glow() {
+    if (this.#glow === null) this.#glow = this.element.animate([{ opacity: 1 }, { opacity: 0 }], GLOW);
+    else this.#glow.currentTime = 0;
+    this.#glow.play();
+  }
+
+  fadeIn() {
+    this.element.animate([{ opacity: 0 }, { opacity: 1 }], { duration: 400, easing: "ease-out" });
+  }
+
+  /** @param {Entry} entry */
+  #identify({ player }) {
+    this.element.dataset.player = player;
+    this.#avatar.classList.add(`tint-${tintOf(player)}`);
+  }
+
+  /** @param {Entry} entry */
+  #portray(entry) {
+    const name = displayName(entry);
+    this.#name.textContent = name;
+    this.#name.title = name;
+    this.#avatar.textContent = initials(name);
+    const address = pictureAddress(entry.picture, document.baseURI);
+    if (address === null) return;
+    const picture = new Image();
+    picture.alt = "";
+    picture.decoding = "async";
+    // The initials stay until the picture is really there, and for good if it never comes.
+    picture.onload = () => {
+      if (this.#entry?.picture === entry.picture) this.#avatar.replaceChildren(picture);
+    };
+    picture.src = address;
+  }
+
+  /** @param {Entry} entry */
+  #locate({ country }) {
+    this.#country.textContent = country ?? "";
+    this.#country.title = countryName(country);
+  }
+
+  /** @param {Entry} entry */
+  #score({ score }) {
+    const values = Array.isArray(score) ? score : [score];
+    this.#columns.forEach((column, index) => {
+      const text = values[index] === undefined ? "" : formatScore(values[index], column.decimals);
+      if (text === this.texts[index]) return;
+      this.scored ||= this.texts[index] !== undefined;
+      this.texts[index] = text;
+      this.#scores[index].textContent = text;
+    });
+  }
+}
+
+/**
+ * A part of the table. Roles on plain elements say what it is: a real `tr` that moves has all of its cells styled
+ * anew in every frame, which costs ten times as much.
+ *
+ * @param {string} role
+ * @param {string} name
+ */
+export function cell(role, name) {
+  const element = document.createElement("div");
+  element.setAttribute("role", role);
+  element.className = name;
+  return element;
+}

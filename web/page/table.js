@@ -1,0 +1,242 @@
+/**
+ * The live table: takes lists as often as they come, draws at most once a frame, and only writes while it draws:
+ * the heights that movement needs are measured when the table is new, or has changed its size.
+ *
+ * @module
+ */
+
+import { Movements } from "./movement.js";
+import { Row, cell } from "./row.js";
+import { sharesOf } from "./share.js";
+
+/** @typedef {import("../client/reducer.js").Entry} Entry */
+/** @typedef {import("./boards.js").Column} Column */
+
+/** Rows that lead are drawn taller. */
+const LEADERS = 3;
+/** Longer ways than this many rows are cut. */
+const FARTHEST = 14;
+/** Characters of all score columns beside which a name still has room on a phone. */
+const ROOMY = 17;
+/** Characters that even a line of their own on a phone cannot hold: then values, too, may be cut. */
+const BOUNDLESS = 36;
+
+export class BoardTable {
+  #head;
+  #body;
+  #table;
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
+  /** @type {Column[]} */
+  #columns = [];
+  /** @type {readonly Entry[]} */
+  #entries = [];
+  #movements = new Movements();
+  #heights = { leader: 0, row: 0 };
+  #dirty = false;
+  #frame = 0;
+  #template = "";
+  #stamp = "";
+  #calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+  /** @param {HTMLElement} table */
+  constructor(table) {
+    this.#table = table;
+    this.#head = /** @type {HTMLElement} */ (table.querySelector(".head .row"));
+    this.#body = /** @type {HTMLElement} */ (table.querySelector(".body"));
+    new ResizeObserver(() => this.#measure()).observe(this.#body);
+    // Arrows fade when their moment is over, also on a board that stands still.
+    setInterval(() => this.#schedule(), 1000);
+  }
+
+  /**
+   * Start over with another board.
+   * @param {Column[]} columns
+   */
+  reset(columns) {
+    this.#columns = columns;
+    this.#entries = [];
+    this.#rows.clear();
+    this.#movements.clear();
+    this.#template = "";
+    this.#body.replaceChildren();
+    const headings = columns.map(({ name, direction }) => {
+      const heading = cell("columnheader", "score");
+      heading.textContent = name;
+      heading.title = `${name}: ${direction === "asc" ? "lower" : "higher"} is better`;
+      return heading;
+    });
+    this.#head.replaceChildren(...[...this.#head.children].slice(0, 3), ...headings);
+  }
+
+  /** @param {import("../client/reducer.js").State} state */
+  show({ entries, epoch, version }) {
+    this.#entries = entries;
+    this.#stamp = `${epoch}/${version}`;
+    this.#dirty = true;
+    this.#schedule();
+  }
+
+  #schedule() {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame((now) => this.#draw(now));
+  }
+
+  /** @param {number} now */
+  #draw(now) {
+    this.#frame = 0;
+    if (this.#dirty) this.#update(now);
+    this.#dirty = false;
+    for (const [player, row] of this.#rows) row.showMovement(this.#movements.of(player, now));
+  }
+
+  /** @param {number} now */
+  #update(now) {
+    const fresh = this.#rows.size === 0;
+    this.#movements.observe(this.#entries, now);
+    this.#removeThoseWhoLeft();
+    const rows = this.#entries.map((entry) => this.#rowOf(entry, fresh));
+    arrange(this.#body, rows.map((row) => row.element));
+    rows.forEach((row, index) => {
+      if (!fresh && row.index !== index) this.#move(row, index, now);
+      if (row.scored) row.glow();
+      row.scored = false;
+      row.place(index, index < LEADERS);
+    });
+    this.#table.dataset.version = this.#stamp;
+    this.#showShares(rows);
+    this.#fitColumns(rows);
+    if (fresh && rows.length > 0) this.#measure();
+  }
+
+  #removeThoseWhoLeft() {
+    const present = new Set(this.#entries.map(({ player }) => player));
+    for (const [player, row] of this.#rows) {
+      if (present.has(player)) continue;
+      this.#rows.delete(player);
+      row.element.remove();
+    }
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {boolean} fresh the whole table is new
+   */
+  #rowOf(entry, fresh) {
+    const known = this.#rows.get(entry.player);
+    if (known !== undefined) {
+      known.show(entry);
+      return known;
+    }
+    const row = new Row(this.#columns);
+    row.show(entry);
+    this.#rows.set(entry.player, row);
+    row.scored = !fresh;
+    return row;
+  }
+
+  /**
+   * @param {Row} row
+   * @param {number} index where it now belongs
+   * @param {number} now
+   */
+  #move(row, index, now) {
+    const isNew = row.index === -1;
+    if (isNew) row.fadeIn();
+    if (this.#calm.matches) return;
+    const { row: height } = this.#heights;
+    const from = isNew ? this.#top(index) + height / 2 : this.#top(row.index);
+    row.glide(from - this.#top(index), height * FARTHEST, now);
+  }
+
+  /** @param {number} index */
+  #top(index) {
+    const leaders = Math.min(index, LEADERS);
+    return leaders * this.#heights.leader + (index - leaders) * this.#heights.row;
+  }
+
+  #measure() {
+    const rows = /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#body.children);
+    if (rows.length === 0) return;
+    const leader = rows[0].offsetHeight;
+    this.#heights = { leader, row: rows.length > LEADERS ? rows[LEADERS].offsetHeight : leader };
+  }
+
+  /** @param {Row[]} rows */
+  #showShares(rows) {
+    const shares = sharesOf(this.#entries, this.#columns[0]?.direction);
+    rows.forEach((row, index) => row.showShare(shares[index]));
+  }
+
+  /**
+   * The score columns are as wide as their longest value, said once for all rows: no row's text can make another
+   * row be laid out again.
+   *
+   * @param {Row[]} rows
+   */
+  #fitColumns(rows) {
+    const widths = this.#columns.map(({ name }, column) => {
+      const longest = rows.reduce((most, { texts }) => Math.max(most, texts[column].length), 2);
+      // A little more than the digits, for separators and the heavier first column.
+      return { values: longest * 1.04 + 0.5, heading: broad(name) * 0.74 + 0.5 };
+    });
+    const total = widths.reduce((sum, { values, heading }) => sum + Math.max(values, heading), 0);
+    const template = widths.map((width) => track(width, total)).join(" ");
+    if (template === this.#template) return;
+    this.#template = template;
+    this.#table.style.setProperty("--scores", template);
+    this.#table.classList.toggle("broad", total > ROOMY);
+  }
+}
+
+/**
+ * @param {{values: number, heading: number}} width in digits
+ * @param {number} total of all columns
+ * @returns {string} a grid track: where room is short the heading gives way, not the values
+ */
+function track({ values, heading }, total) {
+  const least = total > BOUNDLESS ? 0 : values;
+  return `minmax(${least.toFixed(2)}ch, ${Math.max(values, heading).toFixed(2)}ch)`;
+}
+
+/**
+ * @param {string} text
+ * @returns {number} its width in digits, roughly
+ */
+function broad(text) {
+  let width = 0;
+  for (const character of text) width += character > "\u2e80" ? 2 : 1;
+  return width;
+}
+
+/**
+ * Bring the children into this order with few insertions, whether one climbs over many or drops below many.
+ *
+ * @param {HTMLElement} parent
+ * @param {HTMLElement[]} order
+ */
+function arrange(parent, order) {
+  let next = parent.firstElementChild;
+  for (const element of order) {
+    if (next === element) {
+      next = next.nextElementSibling;
+    } else if (next !== null && next.nextElementSibling === element) {
+      // The row between dropped, and its turn comes further down.
+      place(parent, next, null);
+      next = element.nextElementSibling;
+    } else {
+      place(parent, element, next);
+    }
+  }
+}
+
+/**
+ * Animations live on through `moveBefore` where there is one.
+ *
+ * @param {HTMLElement & {moveBefore?: (node: Node, child: Node | null) => void}} parent
+ * @param {Element} element
+ * @param {Element | null} before
+ */
+function place(parent, element, before) {
+  if (parent.moveBefore && element.parentNode === parent) parent.moveBefore(element, before);
+  else parent.insertBefore(element, before);
+}

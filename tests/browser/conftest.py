@@ -1,0 +1,126 @@
+"""Debian's Chromium, and a page that notices whatever goes wrong in it."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import async_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from playwright.async_api import Browser, Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 20_000
+
+# Before any script of the page: what the policy stopped, and what was animated.
+_WITNESS = """
+window.stopped = [];
+window.animated = [];
+addEventListener("securitypolicyviolation", (event) => stopped.push(`${event.violatedDirective} ${event.blockedURI}`));
+const animate = Element.prototype.animate;
+Element.prototype.animate = function (keyframes, options) {
+  animated.push(...Object.keys(Array.isArray(keyframes) ? keyframes[0] : keyframes));
+  return animate.call(this, keyframes, options);
+};
+"""
+
+# All in one go: a reading spread over several calls could span two versions.
+_READ = """() => ({
+  version: document.getElementById("table").dataset.version ?? null,
+  rows: [...document.querySelectorAll(".body .row")].map((row) => ({
+    player: row.dataset.player,
+    rank: Number(row.querySelector(".number").textContent),
+    name: row.querySelector(".name").textContent,
+    scores: [...row.querySelectorAll(".score")].map((score) => score.textContent),
+  })),
+})"""
+
+
+@dataclass(slots=True)
+class Screen:
+    """One open page. `problems` are its console errors and uncaught exceptions."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+
+    async def shown(self) -> dict[str, Any]:
+        """The table's version (`epoch/version`) and rows, read at one moment."""
+        shown: dict[str, Any] = await self.page.evaluate(_READ)
+        return shown
+
+    async def players(self) -> list[str]:
+        return [row["player"] for row in (await self.shown())["rows"]]
+
+    async def until_status(self, text: str) -> None:
+        await self.page.locator("#status .text", has_text=text).wait_for()
+
+    async def until_players(self, *players: str) -> None:
+        """Return when exactly these stand there, in this order."""
+        order = "[...document.querySelectorAll('.body .row')].map((row) => row.dataset.player).join()"
+        await self.page.wait_for_function(f"(wanted) => {order} === wanted", arg=",".join(players))
+
+
+class Opens(Protocol):
+    def __call__(self, url: str, **context: Any) -> AbstractAsyncContextManager[Screen]: ...
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: install Debian's package chromium")
+    return str(CHROMIUM)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Opens:
+    """Opens an address in a fresh context; closing asserts that nothing went wrong in the page.
+
+    `allowed` says of a console error whether the test has brought it about.
+    """
+
+    @contextlib.asynccontextmanager
+    async def opens(
+        url: str, allowed: Callable[[str], bool] = lambda _: False, **context: Any
+    ) -> AsyncIterator[Screen]:
+        opened = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context)
+        page = await opened.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        screen = Screen(page)
+        page.on("console", lambda message: message.type == "error" and screen.problems.append(message.text))
+        page.on("pageerror", lambda error: screen.problems.append(str(error)))
+        await page.add_init_script(_WITNESS)
+        try:
+            await page.goto(url)
+            yield screen
+            assert [problem for problem in screen.problems if not allowed(problem)] == []
+            assert await page.evaluate("stopped") == []
+        finally:
+            await opened.close()
+
+    return opens

@@ -1,0 +1,283 @@
+"""The page at `/` in a real browser, on the real stack."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.harness import PATIENCE, eventually, free_port, ready
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.browser.conftest import Opens, Screen
+    from tests.harness import Node, Stack
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CONTEST = {
+    "title": "Harbin",
+    "columns": [{"name": "solved", "direction": "desc"}, {"name": "penalty", "direction": "asc"}],
+}
+HOSTILE = [
+    "<script>window.taken = 1</script>",
+    '<img src=x onerror="window.taken = 1">',
+    '"><svg onload=window.taken=1>',
+    "&lt;b&gt;bold&lt;/b&gt;",
+    "{{constructor.constructor('window.taken = 1')()}}",
+    "\u202egnol.exe\u202c",
+    "Z\u0338\u0328\u0321\u0322\u031b\u0348\u0331algo" + "\u0336" * 20,
+    "哈尔滨工业大学",
+    "W" * 64,
+    "👩\u200d👩\u200d👧\u200d👦",
+]
+
+
+@contextlib.asynccontextmanager
+async def service(stack: Stack, **changes: Any) -> AsyncIterator[Node]:
+    async with stack.worker(), stack.node(check_every=0.3, **changes) as node:
+        yield node
+
+
+async def create(node: Node, board: str, document: dict[str, Any]) -> None:
+    (await node.http.put(f"/v1/boards/{board}", json=document)).raise_for_status()
+
+
+async def submit(node: Node, board: str, *rows: dict[str, Any]) -> None:
+    answer = await node.http.post(f"/v1/boards/{board}/scores/batch", json=list(rows))
+    answer.raise_for_status()
+    assert all("seq" in result for result in answer.json()["results"]), answer.text
+
+
+def written(value: int) -> str:
+    return f"{value:,}"
+
+
+async def same_version(node: Node, board: str, screen: Screen) -> dict[str, Any]:
+    """Wait until page and service are at one version, and assert that they then say the same."""
+
+    async def both() -> tuple[dict[str, Any], dict[str, Any]] | None:
+        top = (await node.http.get(f"/v1/boards/{board}/top?limit=100")).json()
+        shown = await screen.shown()
+        return (top, shown) if shown["version"] == f"{top['epoch']}/{top['version']}" else None
+
+    top, shown = await eventually(both)
+    assert shown["rows"] == [
+        {
+            "player": entry["player"],
+            "rank": entry["rank"],
+            "name": entry["name"],
+            "scores": [written(value) for value in entry["score"]],
+        }
+        for entry in top["entries"]
+    ]
+    return dict(top)
+
+
+async def test_the_page_stands_as_the_service_says_at_every_version_looked_at(stack: Stack, open_page: Opens) -> None:
+    chance = random.Random(2)
+    players = [f"E{number:02}" for number in range(90)]
+
+    def some(count: int) -> list[dict[str, Any]]:
+        return [
+            {"player": chance.choice(players), "score": [chance.randrange(6), chance.randrange(40) * 60]}
+            for _ in range(count)
+        ]
+
+    async with service(stack) as node:
+        await create(node, "harbin", CONTEST)
+        await submit(node, "harbin", {"player": "E00", "score": [1, 300], "name": "雪花倾诉之时"})
+        async with open_page(node.url) as screen:
+            await screen.until_status("Live")
+            for _ in range(8):
+                await submit(node, "harbin", *some(12))
+                await same_version(node, "harbin", screen)
+            await stack.settled()
+            before = await same_version(node, "harbin", screen)
+            await asyncio.gather(*(submit(node, "harbin", *some(20)) for _ in range(40)))
+            await stack.settled()
+            top = await same_version(node, "harbin", screen)
+            assert top["version"] > before["version"]
+            assert len(top["entries"]) > 80
+            # Whoever shares a rank is there, or this proved less than it says.
+            assert len({entry["rank"] for entry in top["entries"]}) < len(top["entries"])
+
+
+async def test_the_page_comes_back_by_itself_when_the_node_was_killed_and_is_there_again(
+    stack: Stack, open_page: Opens
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    refused = "ERR_CONNECTION_REFUSED"
+    async with stack.worker(), contextlib.AsyncExitStack() as opened:
+        client = httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=stack.headers("admin"))
+        http = await opened.enter_async_context(client)
+        async with stack.process("api", port=port) as node:
+            await ready(url)
+            (await http.put("/v1/boards/harbin", json=CONTEST)).raise_for_status()
+            await http.post("/v1/boards/harbin/scores", json={"player": "ann", "score": [1, 60]})
+            screen = await opened.enter_async_context(open_page(url, allowed=lambda problem: refused in problem))
+            await screen.until_players("ann")
+            node.send_signal(signal.SIGKILL)
+            await node.wait()
+            await screen.until_status("Reconnecting")
+            assert await screen.players() == ["ann"]
+        async with stack.process("api", port=port):
+            await ready(url)
+            await http.post("/v1/boards/harbin/scores", json={"player": "bob", "score": [2, 60]})
+            await screen.until_players("bob", "ann")
+            await screen.until_status("Live")
+            assert await screen.page.locator("#board.behind").count() == 0
+            await opened.aclose()
+
+
+async def test_hostile_names_are_shown_as_the_text_that_they_are(stack: Stack, open_page: Opens) -> None:
+    async with service(stack) as node:
+        await create(node, "arcade", {"title": HOSTILE[0], "columns": [{"name": "score"}]})
+        rows = [{"player": f"p{place}", "score": -place, "name": name} for place, name in enumerate(HOSTILE)]
+        await submit(node, "arcade", *rows)
+        await stack.settled()
+        async with open_page(node.url, viewport={"width": 390, "height": 844}) as screen:
+            await screen.until_players(*(row["player"] for row in rows))
+            assert [row["name"] for row in (await screen.shown())["rows"]] == HOSTILE
+            assert await screen.page.inner_text("h1") == HOSTILE[0]
+            assert await screen.page.evaluate("window.taken") is None
+            assert await screen.page.locator("#board img, #board script, #board svg").count() == 0
+            # However long or tall a name is, it stays in its row and the page does not scroll sideways.
+            assert await screen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            heights = await screen.page.locator(".body .row").evaluate_all(
+                "(rows) => rows.map((row) => row.offsetHeight)"
+            )
+            assert len(set(heights[3:])) == 1
+
+
+async def test_integers_that_a_browser_would_round_are_exact(stack: Stack, open_page: Opens) -> None:
+    async with service(stack) as node:
+        await create(node, "laps", {"columns": [{"name": "time", "direction": "asc", "decimals": 3}]})
+        scores = {"p0": "-9223372036854775808", "p1": 12345, "p2": "9223372036854775806", "p3": "9223372036854775807"}
+        await submit(node, "laps", *({"player": player, "score": score} for player, score in scores.items()))
+        async with open_page(node.url) as screen:
+            await screen.until_players(*scores)
+            assert [row["scores"] for row in (await screen.shown())["rows"]] == [
+                ["\u22129,223,372,036,854,775.808"],
+                ["12.345"],
+                ["9,223,372,036,854,775.806"],
+                ["9,223,372,036,854,775.807"],
+            ]
+
+
+async def test_a_board_that_is_not_there_yet_appears_by_itself(stack: Stack, open_page: Opens) -> None:
+    async with service(stack) as node, open_page(f"{node.url}/?board=later") as screen:
+        notice = screen.page.locator("#notice h2")
+        await notice.filter(has_text="There are no boards yet").or_(notice.filter(has_text="“later”")).wait_for()
+        await create(node, "later", CONTEST)
+        await notice.filter(has_text="Nobody has scored yet").wait_for()
+        assert await screen.page.inner_text("h1") == "Harbin"
+        await submit(node, "later", {"player": "ann", "score": [1, 60]})
+        await screen.until_players("ann")
+        await screen.until_status("Live")
+        await node.http.delete("/v1/boards/later")
+        await notice.filter(has_text="There is no board “later”").wait_for()
+
+
+async def test_boards_are_switched_by_keyboard_and_the_address_follows(stack: Stack, open_page: Opens) -> None:
+    async with service(stack) as node:
+        for board in ("alpha", "beta"):
+            await create(node, board, {"title": board.title(), "columns": [{"name": "score"}]})
+            await submit(node, board, {"player": f"of.{board}", "score": 1})
+        async with open_page(node.url) as screen:
+            page = screen.page
+            await screen.until_players("of.alpha")
+            await page.get_by_role("link", name="Alpha").focus()
+            await page.keyboard.press("ArrowDown")
+            await page.keyboard.press("Enter")
+            await screen.until_players("of.beta")
+            assert page.url == f"{node.url}/?board=beta"
+            assert await page.title() == "Beta · Rankcast"
+            assert await page.locator("nav [aria-current]").all_inner_texts() == ["Beta"]
+            await page.go_back()
+            await screen.until_players("of.alpha")
+
+
+async def test_a_screen_reader_finds_a_table_with_its_headings(stack: Stack, open_page: Opens) -> None:
+    async with service(stack) as node:
+        await create(node, "harbin", CONTEST)
+        await submit(node, "harbin", {"player": "ann", "score": [3, 60]}, {"player": "bob", "score": [2, 60]})
+        async with open_page(node.url) as screen:
+            await screen.until_players("ann", "bob")
+            table = screen.page.get_by_role("table", name="Harbin")
+            headings = await table.get_by_role("columnheader").all_inner_texts()
+            assert [heading.split("\n")[0] for heading in headings] == [
+                "Rank",
+                "Movement",
+                "Player",
+                "Solved",
+                "Penalty",
+            ]
+            assert await table.get_by_role("row").count() == 3
+            assert await table.get_by_role("rowheader").locator(".name").all_inner_texts() == ["ann", "bob"]
+            await screen.page.locator("#announcer", has_text="ann leads with solved 3, penalty 60.").wait_for(
+                state="attached"
+            )
+
+
+@pytest.mark.parametrize(("motion", "glides"), [("no-preference", True), ("reduce", False)])
+async def test_an_overtaking_row_glides_unless_motion_is_not_wanted(
+    stack: Stack, open_page: Opens, motion: str, glides: bool
+) -> None:
+    async with service(stack) as node:
+        await create(node, "harbin", CONTEST)
+        await submit(node, "harbin", {"player": "ann", "score": [3, 60]}, {"player": "bob", "score": [2, 60]})
+        await stack.settled()  # who comes while the page looks is new there, and has not moved
+        async with open_page(node.url, reduced_motion=motion) as screen:
+            await screen.until_players("ann", "bob")
+            await submit(node, "harbin", {"player": "bob", "score": [4, 60]})
+            await screen.until_players("bob", "ann")
+            assert ("transform" in await screen.page.evaluate("animated")) is glides
+            moved = screen.page.locator(".body .row .move span")
+            assert await moved.evaluate_all("(all) => all.map((one) => one.getAttribute('aria-label'))") == [
+                "up 1",
+                "down 1",
+            ]
+
+
+async def test_the_interface_is_laid_out_whole(stack: Stack, open_page: Opens) -> None:
+    async with stack.node() as node:
+        paths = (await node.http.get("/openapi.json")).json()["paths"]
+        messages = (await node.http.get("/asyncapi.json")).json()["components"]["messages"]
+        operations = [operation for path in paths.values() for key, operation in path.items() if key != "parameters"]
+        async with open_page(f"{node.url}/docs") as screen:
+            await screen.page.locator("#live article").first.wait_for()
+            told = await screen.page.locator("article h3").all_inner_texts()
+            wanted = [operation["summary"] for operation in operations] + [one["title"] for one in messages.values()]
+            assert sorted({*wanted, "Error codes", "Close codes"}) == sorted(set(told))
+            assert await screen.page.locator("#scores pre").count() >= 4
+            assert "undefined" not in await screen.page.inner_text("main")
+
+
+async def test_a_page_of_another_site_loads_the_client_and_watches(stack: Stack, open_page: Opens) -> None:
+    async with service(stack) as node, stack.node() as elsewhere:
+        await create(node, "arcade", {"columns": [{"name": "score"}]})
+        await submit(node, "arcade", {"player": "ann", "score": 7, "name": "Ann"})
+        # Ranked before anybody watches: the first list that the page is shown must have her.
+        await stack.settled()
+        # The browser asks that site for an icon, which it has not.
+        async with open_page(elsewhere.url, allowed=lambda problem: "404" in problem) as screen:
+            # Our page's own policy would forbid it; a page of another site has its own, or none, as this answer.
+            await screen.page.goto(f"{elsewhere.url}/healthz")
+            watched = await screen.page.evaluate(
+                """([module, live]) => import(module).then(({ Live }) => new Promise((resolve) => {
+                    const connection = new Live(live);
+                    connection.watchTop("arcade", 10, {
+                        onState: (board) => { resolve(board.entries.map((one) => [one.rank, one.name])); connection.close(); },
+                    });
+                }))""",
+                [f"{node.url}/web/client/live.js", node.live_url],
+            )
+            assert watched == [[1, "Ann"]]

@@ -1,0 +1,160 @@
+"""Every adapter of a port, one after the other, on real servers that the whole run shares."""
+
+from __future__ import annotations
+
+import asyncio
+import locale
+import shutil
+import subprocess
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from infra.boards_postgres import PostgresBoards
+from infra.client_redis import BoundedRedis
+from infra.fallback_postgres import PostgresFallback
+from infra.ledger_postgres import PostgresLedger
+from infra.local.valkey import EmbeddedValkey
+from infra.migrations import migrate
+from infra.outbox_postgres import PostgresOutbox
+from infra.players_postgres import PostgresPlayers
+from infra.postgres import open_pool
+from infra.submissions_postgres import PostgresSubmissions
+from infra.warm_postgres import WarmConnections
+from tests.contract.adapters import LEASE, InMemory, InRedis, Ranked, Stored, in_memory, whole
+from tests.contract.one_board import EPOCH, KEY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from infra.local.postgres import EmbeddedPostgres
+
+LOCALE = "en_US.UTF-8"
+_EMPTY = """
+DELETE FROM outbox; DELETE FROM entry; DELETE FROM player; DELETE FROM idempotency; DELETE FROM season; DELETE FROM board
+"""
+
+
+@pytest.fixture(scope="session")
+def plain_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def foreign_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """A Valkey that collates as English does, where this machine knows how that is."""
+    folder = tmp_path_factory.mktemp("locales")
+    with EmbeddedValkey(
+        tmp_path_factory.mktemp("valkey") / "data", locale=LOCALE, locale_path=_made_in(folder)
+    ) as server:
+        yield server
+
+
+def _made_in(folder: Path) -> Path | None:
+    """Where the locale was made; None where the system has it. Skips, naming what is missing."""
+    tool = shutil.which("localedef")
+    reason = "there is no localedef (package libc-bin)"
+    if tool is not None:
+        made = subprocess.run(
+            [tool, "-i", "en_US", "-f", "UTF-8", str(folder / LOCALE)], check=False, capture_output=True, text=True
+        )
+        if made.returncode == 0:
+            return folder
+        reason = f"localedef cannot make {LOCALE} (package locales): {made.stderr.strip()}"
+    if not _system_has(LOCALE):
+        pytest.skip(reason)
+    return None
+
+
+def _system_has(name: str) -> bool:
+    before = locale.setlocale(locale.LC_COLLATE)
+    try:
+        locale.setlocale(locale.LC_COLLATE, name)
+    except locale.Error:
+        return False
+    locale.setlocale(locale.LC_COLLATE, before)
+    return True
+
+
+@pytest.fixture(params=["memory", "redis", "redis-en_US"])
+async def ranked(request: pytest.FixtureRequest) -> AsyncIterator[Ranked]:
+    if request.param == "memory":
+        yield InMemory()
+        return
+    server = request.getfixturevalue("plain_valkey" if request.param == "redis" else "foreign_valkey")
+    async with in_redis(server) as adapter:
+        yield adapter
+
+
+@pytest.fixture
+async def board(ranked: Ranked) -> Ranked:
+    """The ranking with one empty board."""
+    await whole(ranked, KEY, EPOCH)
+    return ranked
+
+
+@pytest.fixture
+async def redis_ranked(plain_valkey: EmbeddedValkey) -> AsyncIterator[InRedis]:
+    async with in_redis(plain_valkey) as adapter:
+        yield adapter
+
+
+@asynccontextmanager
+async def in_redis(server: EmbeddedValkey) -> AsyncIterator[InRedis]:
+    redis = BoundedRedis(server.url, seconds=5.0)
+    await redis.flushall()
+    adapter = InRedis(redis)
+    listening = asyncio.create_task(adapter.bus.run())
+    try:
+        yield adapter
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await redis.aclose()
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres: EmbeddedPostgres) -> str:
+    url = postgres.create_database("contract")
+    asyncio.run(migrate(url))
+    return url
+
+
+@pytest.fixture
+async def in_postgres(shared_database: str) -> AsyncIterator[Stored]:
+    pool = await open_pool(shared_database, size=8, seconds=10, writer=True)
+    replica = await open_pool(shared_database, size=2, seconds=10, writer=False, lazy=True)
+    warm = WarmConnections(shared_database, size=4, seconds=10)
+    try:
+        await pool.execute(_EMPTY)
+        yield _stored(pool, replica, warm)
+    finally:
+        await warm.close()
+        await pool.close()
+        await replica.close()
+
+
+def _stored(pool: asyncpg.Pool, replica: asyncpg.Pool, warm: WarmConnections) -> Stored:
+    async def expire() -> None:
+        await pool.execute(
+            "UPDATE outbox SET leased_until = '-infinity' WHERE leased_until < now() + interval '1 hour'"
+        )
+
+    return Stored(
+        PostgresSubmissions(warm),
+        PostgresBoards(pool),
+        PostgresPlayers(pool),
+        PostgresOutbox(pool, LEASE),
+        PostgresLedger(pool),
+        PostgresFallback(replica),
+        expire,
+    )
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def stored(request: pytest.FixtureRequest) -> Stored:
+    return in_memory() if request.param == "memory" else request.getfixturevalue("in_postgres")

@@ -1,0 +1,214 @@
+"""The real stack for tests: nodes and workers on embedded PostgreSQL and Valkey, in this process or as their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import httpx
+import orjson
+import uvicorn
+from websockets.asyncio.client import connect
+
+from api.app import application
+from realtime.core import delta, messages
+from workers import process
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from infra.local.issuer import LocalIssuer
+    from infra.settings import Settings
+
+PATIENCE = 20.0
+
+
+@dataclass(slots=True)
+class Node:
+    """One API node in this process."""
+
+    url: str
+    live_url: str
+    http: httpx.AsyncClient
+    service: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What nodes and workers are told, and tokens for them."""
+
+    settings: Settings
+    issuer: LocalIssuer
+
+    def headers(self, role: str = "server", player: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.issuer.token(role, player)}"}
+
+    @contextlib.asynccontextmanager
+    async def node(self, **changes: Any) -> AsyncIterator[Node]:
+        port = free_port()
+        settings = dataclasses.replace(self.settings, port=port, **changes)
+        app = application(settings, died=lambda: None)
+        config = uvicorn.Config(
+            app,
+            port=port,
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="on",
+            log_level="error",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
+        server = Server(config)
+        serving = asyncio.create_task(server.serve())
+        try:
+            await server.up.wait()
+            url = f"http://127.0.0.1:{port}"
+            async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=self.headers("admin")) as http:
+                yield Node(url, url.replace("http", "ws") + "/v1/live", http, app.state.service)
+        finally:
+            server.should_exit = True
+            await serving
+
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(process.run(self.settings))
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def running(self, nodes: int = 1) -> AsyncIterator[list[Node]]:
+        async with contextlib.AsyncExitStack() as opened:
+            await opened.enter_async_context(self.worker())
+            yield [await opened.enter_async_context(self.node()) for _ in range(nodes)]
+
+    @contextlib.asynccontextmanager
+    async def process(self, module: str, **changes: Any) -> AsyncIterator[asyncio.subprocess.Process]:
+        """`python -m module` as its own process."""
+        environ = os.environ | dataclasses.replace(self.settings, **changes).environ()
+        child = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environ)
+        try:
+            yield child
+        finally:
+            if child.returncode is None:
+                child.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(child.wait(), PATIENCE)
+
+    async def settled(self) -> None:
+        """Return once everything that was committed is ranked."""
+        connection = await asyncpg.connect(self.settings.database_url, timeout=PATIENCE)
+        try:
+            await eventually(lambda: connection.fetchval("SELECT count(*) = 0 FROM outbox"))
+        finally:
+            await connection.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn in a test's loop: it says when it is up, and leaves signals to the test runner."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def eventually(check: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Ask until the answer is true: for what another process does, and nothing announces."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = await check()
+            if answer:
+                return answer
+            await asyncio.sleep(0.02)
+
+
+async def ready(url: str) -> None:
+    """Return when a node in another process takes requests."""
+
+    async def asked() -> bool:
+        async with httpx.AsyncClient() as http:
+            try:
+                return (await http.get(f"{url}/readyz")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+    await eventually(asked)
+
+
+class Watcher:
+    """A client that keeps one top by applying what it is sent, and checks every frame as it comes."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self.entries: list[dict[str, Any]] = []
+        self.epoch = 0
+        self.version = 0
+        self.total = 0
+        self.seen: list[dict[str, Any]] = []
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def on(cls, url: str, board: str, limit: int = 100) -> AsyncIterator[Watcher]:
+        async with connect(url, subprotocols=[messages.SUBPROTOCOL], max_size=None) as opened:
+            watcher = cls(opened)
+            await watcher.step("welcome")
+            request = {"op": "subscribe", "id": 1, "board": board, "view": "top", "limit": limit}
+            await opened.send(orjson.dumps(request).decode())
+            await watcher.step("subscribed")
+            await watcher.step("snapshot")
+            yield watcher
+
+    async def step(self, wanted: str | None = None) -> dict[str, Any]:
+        """Take one frame; of type `wanted` if that is given."""
+        async with asyncio.timeout(PATIENCE):
+            message: dict[str, Any] = orjson.loads(await self.socket.recv())
+        self.seen.append(message)
+        assert wanted is None or message["type"] == wanted, message
+        match message["type"]:
+            case "snapshot":
+                assert (message["epoch"], message["version"]) >= (self.epoch, self.version)
+                self.entries = [
+                    {field: value for field, value in one.items() if field != "rank"} for one in message["entries"]
+                ]
+                self.epoch, self.version, self.total = message["epoch"], message["version"], message["total"]
+            case "delta":
+                assert message["epoch"] == self.epoch
+                assert message["from"] == self.version
+                delta.apply(self.entries, message["ops"])
+                self.version, self.total = message["to"], message["total"]
+            case "check":
+                assert message["epoch"] == self.epoch
+                self.version, self.total = message["version"], message["total"]
+        return message
+
+    async def until(self, done: Callable[[Watcher], bool]) -> None:
+        """Take frames until `done`."""
+        while not done(self):
+            await self.step()
+
+
+def without_rank(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{field: value for field, value in one.items() if field != "rank"} for one in entries]

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from api import health
+from api.metrics import Metrics
+from realtime.core.errors import RankingUnavailable, StoreUnavailable
+
+
+def caller(database: Exception | None, ranking: Exception | None) -> httpx.AsyncClient:
+    async def asked(error: Exception | None) -> None:
+        if error is not None:
+            raise error
+
+    async def by_keys(_: Any) -> None:
+        await asked(database)
+
+    async def ping() -> None:
+        await asked(ranking)
+
+    app = Starlette(
+        routes=[
+            Route("/healthz", health.healthz),
+            Route("/readyz", health.readyz),
+            Route("/metrics", health.metrics),
+        ]
+    )
+    app.state.service = SimpleNamespace(
+        boards=SimpleNamespace(by_keys=by_keys),
+        ranking=SimpleNamespace(ping=ping),
+        metrics=Metrics(),
+        hub=SimpleNamespace(connections=[1, 2], watched=3, deliveries=4, skipped=5, drift=6, resyncs=7),
+        batcher=SimpleNamespace(waiting=7),
+    )
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
+@pytest.mark.parametrize(
+    ("database", "ranking", "status", "document"),
+    [
+        (None, None, 200, {"status": "ready", "database": "ok", "ranking": "ok"}),
+        (None, RankingUnavailable(), 200, {"status": "ready", "database": "ok", "ranking": "away"}),
+        (None, TimeoutError(), 200, {"status": "ready", "database": "ok", "ranking": "away"}),
+        (StoreUnavailable(), None, 503, {"status": "unavailable", "database": "away"}),
+        (TimeoutError(), RankingUnavailable(), 503, {"status": "unavailable", "database": "away"}),
+    ],
+)
+async def test_a_node_is_ready_while_it_can_take_scores(
+    database: Exception | None, ranking: Exception | None, status: int, document: dict[str, str]
+) -> None:
+    async with caller(database, ranking) as http:
+        answer = await http.get("/readyz")
+        assert (answer.status_code, answer.json()) == (status, document)
+        assert answer.headers["cache-control"] == "no-store"
+        assert (await http.get("/healthz")).json() == {"status": "ok"}
+
+
+async def test_the_numbers_are_those_of_now() -> None:
+    async with caller(None, None) as http:
+        lines = (await http.get("/metrics")).text.splitlines()
+    for line in (
+        "rankcast_connections 2.0",
+        "rankcast_boards_followed 3.0",
+        "rankcast_deliveries_total 4.0",
+        "rankcast_skipped_total 5.0",
+        "rankcast_drift_total 6.0",
+        "rankcast_submissions_waiting 7.0",
+    ):
+        assert line in lines

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from infra.migrations import migrate
+
+if TYPE_CHECKING:
+    from infra.local.postgres import EmbeddedPostgres
+
+_EMPTY = """
+DELETE FROM outbox; DELETE FROM entry; DELETE FROM player; DELETE FROM idempotency; DELETE FROM season;
+DELETE FROM board; UPDATE view_refresh SET refreshed_at = '-infinity'
+"""
+
+
+@pytest.fixture(scope="session")
+def used_database(postgres: EmbeddedPostgres) -> str:
+    url = postgres.create_database("unit_infra")
+    asyncio.run(migrate(url))
+    return url
+
+
+@pytest.fixture
+def emptied_database(used_database: str) -> str:
+    """A database without rows: much sooner there than a new one."""
+    asyncio.run(_execute(used_database, _EMPTY))
+    return used_database
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close(timeout=10)

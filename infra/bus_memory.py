@@ -8,28 +8,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from realtime.core.model import BoardKey
+    from realtime.core.ports import Channel
 
 
 class MemoryBus:
     """The port `Bus`. What is published has been heard when `publish` returns."""
 
     def __init__(self) -> None:
-        self._listeners: dict[BoardKey, tuple[Callable[[bytes], None], Callable[[], None]]] = {}
+        self._listeners: dict[tuple[BoardKey, Channel], tuple[Callable[[bytes], None], Callable[[], None]]] = {}
 
-    async def subscribe(self, key: BoardKey, heard: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+    async def subscribe(
+        self, key: BoardKey, channel: Channel, heard: Callable[[bytes], None], lost: Callable[[], None]
+    ) -> None:
         """See the port."""
-        self._listeners[key] = heard, lost
+        self._listeners[key, channel] = heard, lost
 
-    async def unsubscribe(self, key: BoardKey, heard: Callable[[bytes], None]) -> None:
+    async def unsubscribe(self, key: BoardKey, channel: Channel, heard: Callable[[bytes], None]) -> None:
         """See the port."""
-        listener = self._listeners.get(key)
+        listener = self._listeners.get((key, channel))
         if listener is not None and listener[0] == heard:
-            del self._listeners[key]
+            del self._listeners[key, channel]
 
-    def publish(self, key: BoardKey, announcement: bytes) -> None:
-        """Say something on a board's `top` channel."""
-        if key in self._listeners:
-            heard, _ = self._listeners[key]
+    def publish(self, key: BoardKey, channel: Channel, announcement: bytes) -> None:
+        """Say something on one of a board's channels."""
+        if (key, channel) in self._listeners:
+            heard, _ = self._listeners[key, channel]
             heard(announcement)
 
     def lose(self) -> None:

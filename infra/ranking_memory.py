@@ -6,6 +6,7 @@ cannot happen here.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 from struct import Struct
@@ -14,15 +15,16 @@ from typing import TYPE_CHECKING, Final
 from realtime.core import announcement, record, sortkey
 from realtime.core.announcement import Moved, TopChanged
 from realtime.core.board import BoardState
-from realtime.core.errors import RankingRefused
+from realtime.core.errors import BoardChanged, RankingRefused
 from realtime.core.model import MAX_COLUMNS, WINDOW, Column, Standing
-from realtime.core.ports import Page, Standings
+from realtime.core.ports import Page, Places, Standings, Stretch, Stretches
 from realtime.core.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.bus_memory import MemoryBus
+    from realtime.core.announcement import Past
     from realtime.core.model import BoardKey, Change, Row
     from realtime.core.outbox import Packed
 
@@ -37,11 +39,15 @@ _PLAIN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """One entry of a board's stream: `id` is epoch-version, the rest are the two announcements, packed."""
+    """One entry of a board's stream: `id` is epoch-version, then come the two announcements, packed.
+
+    `before` is what `Past` needs besides; the first entry of an epoch has none.
+    """
 
     id: str
     top: bytes
     moves: bytes
+    before: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -71,10 +77,12 @@ class MemoryRanking:
             raise RankingRefused("invalid")
         if key in self._shadows:
             self._shadows[key].load(taken)
+        before = held.state.total
         announced = held.state.apply(taken)
         held.counts = _counts(held.state)
         if announced is not None:
-            self._announce(key, *announced)
+            top, moved, left = announced
+            self._announce(key, top, moved, announcement.encode_before(before, left))
         return held.state.version
 
     async def mark(self, key: BoardKey, epoch: int) -> bool:
@@ -152,6 +160,35 @@ class MemoryRanking:
         found = tuple(_standing(state, columns, player) for player in players)
         return Standings(state.epoch, state.version, state.total, found)
 
+    async def stretches(
+        self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]
+    ) -> Stretches:
+        """See the port."""
+        pages = [await self.around(key, columns, player, radius) for player, radius in asked]
+        state = self._whole(key).state
+        found = [None if page is None else Stretch(page.position, page.rank, page.rows) for page in pages]
+        return Stretches(state.epoch, state.version, state.total, tuple(found))
+
+    async def places(self, key: BoardKey, keys: Sequence[bytes]) -> Places:
+        """See the port."""
+        state = self._whole(key).state
+        width = sortkey.width(state.columns)
+        if any(len(one) != width for one in keys):
+            raise BoardChanged(f"the ranking has keys of {width} bytes")
+        places = tuple(
+            (bisect_left(state.members, one), bisect_left(state.members, sortkey.columns_of(one)) + 1) for one in keys
+        )
+        return Places(state.epoch, state.version, state.total, places)
+
+    async def history(self, key: BoardKey, columns: Sequence[Column], epoch: int, since: int) -> list[Past]:
+        """See the port."""
+        entries = [
+            (one.id, {b"t": one.top, b"m": one.moves, b"b": one.before or b""})
+            for one in self.announced(key)
+            if tuple(map(int, one.id.split("-"))) >= (epoch, since)
+        ]
+        return announcement.decode_history(columns, epoch, since, entries)
+
     async def seq(self, key: BoardKey, player: str) -> int:
         """See the port."""
         change = self._boards[key].state.records.get(player) if key in self._boards else None
@@ -169,11 +206,13 @@ class MemoryRanking:
             raise RankingRefused("count")
         return held
 
-    def _announce(self, key: BoardKey, top: TopChanged, moved: Moved) -> None:
+    def _announce(self, key: BoardKey, top: TopChanged, moved: Moved, before: bytes | None = None) -> None:
         held = self._boards[key]
         packed = announcement.encode_top(top, [held.state.records[row.player].display for row in top.rows])
-        held.stream.append(Announced(f"{top.epoch}-{top.version}", packed, announcement.encode_moves(moved)))
-        self._bus.publish(key, packed)
+        moves = announcement.encode_moves(moved)
+        held.stream.append(Announced(f"{top.epoch}-{top.version}", packed, moves, before))
+        self._bus.publish(key, "top", packed)
+        self._bus.publish(key, "moves", moves)
 
 
 def _counts(state: BoardState) -> tuple[int, int]:

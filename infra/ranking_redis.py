@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from redis.exceptions import RedisError, ResponseError
 
 from realtime.core import announcement, record
-from realtime.core.errors import RankingRefused, RankingUnavailable
+from realtime.core.errors import BoardChanged, RankingRefused, RankingUnavailable
 from realtime.core.model import WINDOW, Standing
-from realtime.core.ports import Page, Standings
+from realtime.core.ports import Page, Places, Standings, Stretch, Stretches
 from realtime.core.window import Window
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from realtime.core.model import BoardKey, Column
+    from realtime.core.announcement import Past
+    from realtime.core.model import BoardKey, Column, Row
     from realtime.core.outbox import Packed
 
 _FOLDER: Final = Path(__file__).parent / "lua"
 STREAM_ENTRIES: Final = 512
 MARK_MS: Final = 30_000
-_SCRIPTS: Final = ("apply", "mark", "load", "swap", "top", "page", "standings")
+_SCRIPTS: Final = ("apply", "mark", "load", "swap", "top", "page", "standings", "stretches", "places")
 _WHOLE_REASONS: Final = (b"missing", b"count")
 
 
@@ -127,7 +128,7 @@ class RedisRanking:
         reply = await self._run("top", key, "meta zset hash cache", WINDOW, self._top_cache)
         _check(reply)
         epoch, version, total, rows = reply
-        return Window(epoch, version, total, announcement.decode_rows(columns, record.unpack_array(rows)))
+        return Window(epoch, version, total, record.rows(columns, record.unpack_array(rows)))
 
     async def page(self, key: BoardKey, columns: Sequence[Column], offset: int, limit: int) -> Page:
         """See the port."""
@@ -151,6 +152,39 @@ class RedisRanking:
         )
         return Standings(epoch, version, total, standings)
 
+    async def stretches(
+        self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]
+    ) -> Stretches:
+        """See the port."""
+        flat = [one for player, radius in asked for one in (player, radius)]
+        reply = await self._run("stretches", key, "meta zset hash", *flat)
+        _check(reply)
+        epoch, version, total, found, ranks, runs = reply
+        rank_at = dict(ranks)
+        row_at: dict[int, Row] = {}
+        for position, packed in runs:
+            row_at.update(enumerate(record.rows(columns, record.unpack_array(packed)), position))
+        stretches = [
+            Stretch(one[0], rank_at[one[0]], tuple([row_at[at] for at in range(one[0], one[0] + one[1])])) if one else None
+            for one in found
+        ]
+        return Stretches(epoch, version, total, tuple(stretches))
+
+    async def places(self, key: BoardKey, keys: Sequence[bytes]) -> Places:
+        """See the port."""
+        reply = await self._run("places", key, "meta zset hash", *keys)
+        _check(reply)
+        if reply[0] == b"width":
+            raise BoardChanged("the ranking has keys of another length")
+        epoch, version, total, flat = reply
+        return Places(epoch, version, total, tuple(zip(flat[::2], flat[1::2], strict=True)))
+
+    async def history(self, key: BoardKey, columns: Sequence[Column], epoch: int, since: int) -> list[Past]:
+        """See the port. One command: what it answers stood in the stream at one moment."""
+        with _wrapped():
+            reply: Any = await self._redis.xrange(name(key, "stream"), f"{epoch}-{max(0, since)}")
+        return announcement.decode_history(columns, epoch, since, [(one.decode(), entry) for one, entry in reply])
+
     async def seq(self, key: BoardKey, player: str) -> int:
         """See the port."""
         with _wrapped():
@@ -165,7 +199,7 @@ def _check(reply: list[Any]) -> None:
 
 def _page(reply: list[Any], columns: Sequence[Column]) -> Page:
     epoch, version, total, position, rank, rows = reply
-    return Page(epoch, version, total, position, rank, announcement.decode_rows(columns, record.unpack_array(rows)))
+    return Page(epoch, version, total, position, rank, record.rows(columns, record.unpack_array(rows)))
 
 
 def _standing(columns: Sequence[Column], player: str, found: list[Any]) -> Standing:

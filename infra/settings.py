@@ -55,6 +55,8 @@ class Settings:
     max_body: int = 2_000_000
     """Bytes of a request body."""
 
+    speedups: str = "auto"
+    """Sends and own ranks in `c`, in `python`, or `auto`: in C where the extension was built."""
     tick_ms: int = 50
     """At most one frame per topic in this time."""
     heartbeat: int = 25
@@ -66,10 +68,27 @@ class Settings:
     after_timeout: float = 3.0
     """How long `?after=` waits."""
     max_connections: int = 50_000
+    """Live connections of one node; past it a handshake is answered with 503."""
+    max_per_address: int = 2_000
+    """Live connections from one address (of IPv6: from one /64); past it the answer is 429."""
     max_topics: int = 64
     """Topics of one connection."""
     max_message: int = 16_384
     """Bytes of one message from a client."""
+    max_rate: int = 20
+    """Messages a second from one client; what is more is dropped, with an error."""
+    max_burst: int = 200
+    """Messages that may come at one go all the same."""
+    handshakes_in_flight: int = 100
+    """WebSocket handshakes at once; the others wait in the order in which they came."""
+    handshake_timeout: float = 10.0
+    """How long a client may take to send the head of a request, or pause in its body."""
+    origins: tuple[str, ...] = ()
+    """The `Origin`s from which browsers may open live connections. Empty: every one."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose `X-Forwarded-For` is believed; `*` for all."""
+    drain_window: float = 20.0
+    """Over how long a node that stops spreads the return of its clients."""
 
     lease: float = 10.0
     """How long a worker may hold an outbox row before another takes it."""

@@ -4,6 +4,6 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local changes = cmsgpack.unpack(ARGV[4])
 if check(changes, tonumber(ARGV[3])) then return redis.error_reply('INVALID record') end
-take(KEYS[2], KEYS[3], changes)
+write(KEYS[2], KEYS[3], plan(KEYS[3], changes))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1

@@ -1,6 +1,7 @@
 -- The record layout of realtime/core/record.py, and what every script shares. Scripts are sent with this file before them.
 
 local HEADER = 19
+local LENGTHS = 17
 
 -- Seqs are compared as two 32-bit numbers: `<` on strings follows the server's locale, and a double keeps 53 bits.
 local function newer(high, low, than_high, than_low)
@@ -52,22 +53,73 @@ local function check(changes, width)
   return nil
 end
 
--- Takes what is newer into one sorted set and its hash. `seen` is told of each record that was replaced.
-local function take(zset, hash, changes, seen)
+-- What one call puts on Lua's stack has a limit. Even: pairs stay together.
+local AT_ONCE = 1000
+
+local function call_with_all(command, key, values)
+  for from = 1, #values, AT_ONCE do
+    redis.call(command, key, unpack(values, from, math.min(#values, from + AT_ONCE - 1)))
+  end
+end
+
+local function read_records(hash, players)
+  local records = {}
+  for from = 1, #players, AT_ONCE do
+    local read = redis.call('HMGET', hash, unpack(players, from, math.min(#players, from + AT_ONCE - 1)))
+    for index = 1, #read do records[#records + 1] = read[index] end
+  end
+  return records
+end
+
+-- What would be taken of `changes`, and nothing is written yet: players in the order in which they come first, for each
+-- what is stored and what will be, and who of those ranked is shown otherwise on the way.
+local function plan(hash, changes)
+  local players, held = {}, {}
+  for index = 1, #changes do players[index] = changes[index][1] end
+  local stored = read_records(hash, players)
+  local order, first, last, shown = {}, {}, {}, {}
+  local added = 0
   for index = 1, #changes do
-    local player = changes[index][1]
-    local stored = redis.call('HGET', hash, player)
-    local old = stored and parse(stored) or NEVER
+    local player = players[index]
+    local old = last[player] or held[player]
+    if not old then
+      old = stored[index] and parse(stored[index]) or NEVER
+      held[player] = old
+    end
     local new = merge(old, parse(changes[index][2]))
     if new then
-      if old.key ~= new.key then
-        if old.key ~= '' then redis.call('ZREM', zset, old.key .. player) end
-        if new.key ~= '' then redis.call('ZADD', zset, 0, new.key .. player) end
+      if not first[player] then
+        first[player] = old
+        order[#order + 1] = player
+        if not stored[index] then added = added + 1 end
       end
-      redis.call('HSET', hash, player, build(new))
-      if seen then seen(player, old, new) end
+      last[player] = new
+      if new.key ~= '' and old.display ~= new.display then shown[player] = true end
     end
   end
+  return { order = order, first = first, last = last, shown = shown, added = added }
+end
+
+-- Returns by how many members and records there are more now.
+local function write(zset, hash, planned)
+  local gone, put, records = {}, {}, {}
+  for index = 1, #planned.order do
+    local player = planned.order[index]
+    local old, new = planned.first[player], planned.last[player]
+    if old.key ~= new.key then
+      if old.key ~= '' then gone[#gone + 1] = old.key .. player end
+      if new.key ~= '' then
+        put[#put + 1] = '0'
+        put[#put + 1] = new.key .. player
+      end
+    end
+    records[#records + 1] = player
+    records[#records + 1] = build(new)
+  end
+  call_with_all('ZREM', zset, gone)
+  call_with_all('ZADD', zset, put)
+  call_with_all('HSET', hash, records)
+  return #put / 2 - #gone, planned.added
 end
 
 -- Epoch, version, total and key width of a board that is whole; nil and the reason if it is not. A board that lost its sorted
@@ -78,22 +130,37 @@ local function whole(meta, zset, hash)
   if tonumber(held[3]) ~= redis.call('ZCARD', zset) or tonumber(held[5]) ~= redis.call('HLEN', hash) then
     return nil, 'count'
   end
-  return { epoch = tonumber(held[1]), version = tonumber(held[2]), total = tonumber(held[3]), width = tonumber(held[4]) }
+  return {
+    epoch = tonumber(held[1]), version = tonumber(held[2]), total = tonumber(held[3]), width = tonumber(held[4]),
+    records = tonumber(held[5]),
+  }
 end
 
 local function shared_rank(zset, key)
   return redis.call('ZLEXCOUNT', zset, '-', '(' .. string.sub(key, 1, -9)) + 1
 end
 
+-- Whether one member stands before another. Not by `<`, see `newer`.
+local function ahead(one, other, width)
+  for from = 1, width, 8 do
+    local high, low = struct.unpack('>I4I4', one, from)
+    local other_high, other_low = struct.unpack('>I4I4', other, from)
+    if high ~= other_high or low ~= other_low then return newer(other_high, other_low, high, low) end
+  end
+  for index = width + 1, math.min(#one, #other) do
+    local byte, other_byte = string.byte(one, index), string.byte(other, index)
+    if byte ~= other_byte then return byte < other_byte end
+  end
+  return #one < #other
+end
+
 -- Members as rows: player, key, display.
 local function rows_of(hash, members, width)
-  local rows = {}
-  if #members == 0 then return rows end
-  local players = {}
+  local rows, players = {}, {}
   for index = 1, #members do players[index] = string.sub(members[index], width + 1) end
-  local records = redis.call('HMGET', hash, unpack(players))
+  local records = read_records(hash, players)
   for index = 1, #members do
-    local _, _, _, _, key_length, display_length = struct.unpack('>I4I4I4I4BI2', records[index])
+    local key_length, display_length = struct.unpack('>BI2', records[index], LENGTHS)
     local from = HEADER + key_length
     rows[index] = {
       players[index], string.sub(members[index], 1, width), string.sub(records[index], from + 1, from + display_length),

@@ -14,7 +14,7 @@ redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'version', 1, 'count', total, 'wid
   'records', redis.call('HLEN', KEYS[3]))
 local top = cmsgpack.pack({ epoch, 1, total, {}, {}, 1 })
 local moves = cmsgpack.pack({ epoch, 1, total, {}, 1 })
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[5], ARGV[1] .. '-1', 't', top, 'm', moves)
+redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[5], ARGV[1] .. '-1', 't', top, 'm', moves)
 redis.call('PUBLISH', ARGV[3], top)
 redis.call('PUBLISH', ARGV[4], moves)
 return 1

@@ -25,31 +25,36 @@ class BoardState:
     records: dict[str, Change] = field(default_factory=dict)
     members: list[bytes] = field(default_factory=list)
 
-    def apply(self, changes: Iterable[Change]) -> tuple[TopChanged, Moved] | None:
-        """Take what is newer. None if nothing that shows changed: there is then no version and no announcement."""
+    def apply(self, changes: Iterable[Change]) -> tuple[TopChanged, Moved, tuple[Change, ...]] | None:
+        """Take what is newer. None if nothing that shows changed: there is then no version and no announcement.
+
+        Besides the announcements: the records, as they were, of those in the window before who changed or left it.
+        """
         before = self.members[:WINDOW]
-        first: dict[str, bytes] = {}
+        first: dict[str, Change] = {}
         shown: set[str] = set()
         for change in changes:
             self._take(change, first, shown)
-        moved = {player: old for player, old in first.items() if old != self.records[player].key}
-        if not moved and not shown:
+        if not shown and all(old.key == self.records[player].key for player, old in first.items()):
             return None
         self.version += 1
-        return self._top_changed(before, shown), self._moved(moved)
+        top = self._top_changed(before, shown)
+        changed = {*top.gone, *(row.player for row in top.rows)}
+        left = [player for member in before if (player := self._player(member)) in changed]
+        return top, self._moved(first, shown), tuple([first.get(player) or self.records[player] for player in left])
 
     def load(self, changes: Iterable[Change]) -> None:
         """Take what is newer without a version and without a word: how a rebuild fills what nobody sees yet."""
         for change in changes:
             self._take(change, {}, set())
 
-    def _take(self, change: Change, first: dict[str, bytes], shown: set[str]) -> None:
+    def _take(self, change: Change, first: dict[str, Change], shown: set[str]) -> None:
         old = self.records.get(change.player) or Change(change.player, 0, b"", 0, record.NO_DISPLAY)
         new = record.merge(old, change)
         if (new.seq, new.profile_seq) == (old.seq, old.profile_seq):
             return
         self.records[change.player] = new
-        first.setdefault(change.player, old.key)
+        first.setdefault(change.player, old)
         if new.display != old.display and new.key:
             shown.add(change.player)
         if new.key != old.key:
@@ -67,12 +72,13 @@ class BoardState:
         gone = tuple(player for member in before if member not in has and (player := self._player(member)) not in named)
         return TopChanged(self.epoch, self.version, self.total, rows, gone)
 
-    def _moved(self, moved: dict[str, bytes]) -> Moved:
-        moves = tuple(
-            Move(player, old, self.records[player].key, *self._place(self.records[player]))
-            for player, old in moved.items()
-        )
-        return Moved(self.epoch, self.version, self.total, moves)
+    def _moved(self, first: dict[str, Change], shown: set[str]) -> Moved:
+        moves = [
+            Move(player, old.key, new.key, *self._place(new))
+            for player, old in first.items()
+            if (new := self.records[player]).key != old.key or (new.key and player in shown)
+        ]
+        return Moved(self.epoch, self.version, self.total, tuple(moves))
 
     def _place(self, change: Change) -> tuple[int, int]:
         if not change.key:

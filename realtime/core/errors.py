@@ -161,6 +161,18 @@ class TopicsExceeded(Refused):
     code: ClassVar[str] = "topics_exceeded"
 
 
+class RateLimited(Refused):
+    """Messages come faster than they are taken."""
+
+    code: ClassVar[str] = "rate_limited"
+
+
+class AddressLimit(Refused):
+    """One address has as many live connections as it may."""
+
+    code: ClassVar[str] = "address_limit"
+
+
 class TopicUnknown(NotFound):
     """The connection does not watch this topic."""
 
@@ -195,6 +207,12 @@ class Forbidden(Refused):
     """The token does not allow this."""
 
     code: ClassVar[str] = "forbidden"
+
+
+class OriginRefused(Forbidden):
+    """Pages of this origin may not connect."""
+
+    code: ClassVar[str] = "origin_refused"
 
 
 class Unavailable(RankcastError):
@@ -250,6 +268,12 @@ class VersionGap(RankcastError):
     """An announcement does not follow the version held: resynchronise."""
 
     code: ClassVar[str] = "version_gap"
+
+
+class HistoryGone(RankcastError):
+    """The board's stream does not hold every version since the one asked for, under its epoch."""
+
+    code: ClassVar[str] = "history_gone"
 
 
 class SettingInvalid(RankcastError):

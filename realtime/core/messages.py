@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from zlib import crc32
 
 import orjson
 
 from realtime.core import delta as deltas
+from realtime.core import sortkey
 from realtime.core.errors import FieldInvalid, MessageInvalid
-from realtime.core.model import check_id
+from realtime.core.model import INT64_MAX, RankMode, check_id
 from realtime.core.ranks import ranks
+from realtime.core.scores import wire_score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from realtime.core.model import RankMode, Row
+    from realtime.core.closing import Close
+    from realtime.core.model import BoardSpec, Row
+    from realtime.core.points import AroundPoint, PlayerPoint
     from realtime.core.window import Window
 
 SUBPROTOCOL: Final = "rankcast.v1.json"
 TOP_LIMITS: Final = (10, 25, 50, 100)
+MAX_RADIUS: Final = 10
+DEFAULT_RADIUS: Final = 5
+ME: Final = "me"
+"""The player whose token was presented."""
 _MAX_ID: Final = 64
 _MAX_TOKEN: Final = 8192
 
@@ -28,13 +36,55 @@ Id = int | str
 """What a client names its request by; the answer carries it."""
 
 
+Resume = tuple[int, int]
+"""The epoch and the version that a client holds."""
+
+
 @dataclass(frozen=True, slots=True)
-class SubscribeTop:
-    """Watch the first `limit` rows of a board."""
+class Top:
+    """The first `limit` rows of a board."""
+
+    limit: int
+
+    def topic(self, board: str) -> str:
+        """The name of the topic that every watcher of these rows shares."""
+        return f"{board}/top/{self.limit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Where one player stands; `ME` is whoever the token names."""
+
+    player: str
+
+    def topic(self, board: str) -> str:
+        """The name of the topic that every watcher of this player shares."""
+        return f"{board}/player/{self.player}"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """A player and at most `radius` neighbours on either side; the stretch moves with the player."""
+
+    player: str
+    radius: int
+
+    def topic(self, board: str) -> str:
+        """The name of the topic that every watcher of this stretch shares."""
+        return f"{board}/around/{self.player}/{self.radius}"
+
+
+View = Top | Own | Around
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Watch a view of a board; `resume` is what the client holds of it."""
 
     id: Id
     board: str
-    limit: int
+    view: View
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +107,7 @@ class Ping:
     """Ask for a sign of life."""
 
 
-Request = SubscribeTop | Unsubscribe | Authenticate | Ping
+Request = Subscribe | Unsubscribe | Authenticate | Ping
 
 
 def parse(text: bytes | str) -> Request:
@@ -86,15 +136,41 @@ def parse(text: bytes | str) -> Request:
     raise MessageInvalid("op must be subscribe, unsubscribe, auth or ping")
 
 
-def _subscribe(message: dict[str, Any]) -> SubscribeTop:
+def _subscribe(message: dict[str, Any]) -> Subscribe:
     request = _id(message)
-    board = check_id(message.get("board"), "board")
-    if message.get("view") != "top":
-        raise FieldInvalid("view must be top")
-    limit = message.get("limit", TOP_LIMITS[0])
-    if limit not in TOP_LIMITS or isinstance(limit, bool):
-        raise FieldInvalid(f"limit must be one of {', '.join(map(str, TOP_LIMITS))}")
-    return SubscribeTop(request, board, int(limit))
+    return Subscribe(request, check_id(message.get("board"), "board"), view(message), _resume(message.get("resume")))
+
+
+def view(fields: Mapping[str, Any]) -> View:
+    """What `view`, `limit`, `player` and `radius` ask for. Raises FieldInvalid, IdInvalid."""
+    match fields.get("view"):
+        case "top":
+            limit = fields.get("limit", TOP_LIMITS[0])
+            if limit not in TOP_LIMITS or isinstance(limit, bool):
+                raise FieldInvalid(f"limit must be one of {', '.join(map(str, TOP_LIMITS))}")
+            return Top(int(limit))
+        case "player":
+            return Own(check_id(fields.get("player", ME), "player"))
+        case "around":
+            radius = fields.get("radius", DEFAULT_RADIUS)
+            if isinstance(radius, bool) or not isinstance(radius, int) or not 1 <= radius <= MAX_RADIUS:
+                raise FieldInvalid(f"radius must be a whole number from 1 to {MAX_RADIUS}")
+            return Around(check_id(fields.get("player", ME), "player"), radius)
+    raise FieldInvalid("view must be top, player or around")
+
+
+def _resume(value: object) -> Resume | None:
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        epoch, version = value.get("epoch"), value.get("version")
+        if _counts(epoch) and _counts(version):
+            return epoch, version
+    raise FieldInvalid("resume is an object with the epoch and the version that you hold")
+
+
+def _counts(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= INT64_MAX
 
 
 def _id(message: dict[str, Any]) -> Id:
@@ -110,11 +186,6 @@ def request_id(text: bytes | str) -> Id | None:
         return _id(orjson.loads(text))
     except (orjson.JSONDecodeError, MessageInvalid, AttributeError):
         return None
-
-
-def top_topic(board: str, limit: int) -> str:
-    """The name of a topic that every watcher of these rows shares."""
-    return f"{board}/top/{limit}"
 
 
 def entries(rows: Sequence[Row], mode: RankMode, first_rank: int = 1, position: int = 0) -> list[dict[str, Any]]:
@@ -149,7 +220,7 @@ def pong() -> bytes:
 
 
 def snapshot(topic: str, window: Window, limit: int, mode: RankMode) -> bytes:
-    """The whole list at one version."""
+    """The whole list of a top at one version."""
     return orjson.dumps(
         {
             "type": "snapshot",
@@ -181,21 +252,110 @@ def delta(topic: str, window: Window, since: int, ops: Sequence[deltas.Op]) -> b
 
 def check(topic: str, window: Window, limit: int) -> bytes:
     """Version and total carried forward, and a checksum by which a client verifies its list."""
+    return orjson.dumps(_check(topic, window.epoch, window.version, window.total, checksum(window.rows[:limit])))
+
+
+def _check(topic: str, epoch: int, version: int, total: int, crc: int) -> dict[str, Any]:
+    return {"type": "check", "topic": topic, "epoch": epoch, "version": version, "total": total, "crc": crc}
+
+
+def snapshot_around(topic: str, around: Around, stretch: AroundPoint, mode: RankMode) -> bytes:
+    """The stretch around a player at one version, by the position of its first row.
+
+    That is null, and there are no rows, while the player is not ranked.
+    """
     return orjson.dumps(
         {
-            "type": "check",
+            "type": "snapshot",
             "topic": topic,
-            "epoch": window.epoch,
-            "version": window.version,
-            "total": window.total,
-            "crc": checksum(window.rows[:limit]),
+            "epoch": stretch.epoch,
+            "version": stretch.version,
+            "total": stretch.total,
+            "ranks": mode,
+            "limit": 2 * around.radius + 1,
+            "player": around.player,
+            "radius": around.radius,
+            "position": stretch.position,
+            "entries": entries(stretch.rows, mode, stretch.rank or 1, stretch.position or 0),
         }
     )
+
+
+def delta_around(topic: str, stretch: AroundPoint, since: int, ops: Sequence[deltas.Op], mode: RankMode) -> bytes:
+    """What leads from version `since` to this stretch, with the position and the rank of its first row."""
+    return orjson.dumps(
+        {
+            "type": "delta",
+            "topic": topic,
+            "epoch": stretch.epoch,
+            "from": since,
+            "to": stretch.version,
+            "total": stretch.total,
+            "position": stretch.position,
+            "rank": first_rank(stretch, mode),
+            "ops": ops,
+        }
+    )
+
+
+def first_rank(stretch: AroundPoint, mode: RankMode) -> int | None:
+    """The rank that the first row of a stretch shows; None for an empty one."""
+    if stretch.position is None:
+        return None
+    return stretch.position + 1 if mode is RankMode.ORDINAL else stretch.rank
+
+
+def check_around(topic: str, stretch: AroundPoint) -> bytes:
+    """As `check`, for the stretch around a player."""
+    told = _check(topic, stretch.epoch, stretch.version, stretch.total, checksum(stretch.rows))
+    return orjson.dumps({**told, "position": stretch.position})
+
+
+def rank(topic: str, place: PlayerPoint, since: PlayerPoint, spec: BoardSpec, passed_by: Sequence[str]) -> bytes:
+    """Where a player stands, after having stood at `since`; the two are one in a first answer.
+
+    Rank, position, score and seq are null while the player is not ranked; `moved` is 0 where there is a rank on one side only.
+    """
+    now, before = place.shown(spec.ranks), since.shown(spec.ranks)
+    score, seq = sortkey.decode(spec.columns, place.key) if place.key else (None, None)
+    return orjson.dumps(
+        {
+            "type": "rank",
+            "topic": topic,
+            "epoch": place.epoch,
+            "from": since.version,
+            "version": place.version,
+            "rank": now,
+            "position": place.position,
+            "score": None if score is None else wire_score(score),
+            "seq": seq,
+            "of": place.total,
+            "moved": 0 if now is None or before is None else before - now,
+            "passed_by": passed_by,
+        }
+    )
+
+
+def check_player(topic: str, player: str, place: PlayerPoint, spec: BoardSpec) -> bytes:
+    """As `check`, for one player: the checksum is of one line without a name, or of none; `rank` is to be compared, too."""
+    line = f"{player}\t{sortkey.decode(spec.columns, place.key)[1]}\t\n" if place.key else ""
+    told = _check(topic, place.epoch, place.version, place.total, crc32(line.encode()))
+    return orjson.dumps({**told, "rank": place.shown(spec.ranks)})
+
+
+def drain(reconnect_in_ms: int) -> bytes:
+    """The node leaves: wait this long, come back, resume."""
+    return orjson.dumps({"type": "drain", "reconnect_in_ms": reconnect_in_ms})
 
 
 def checksum(rows: Sequence[Row]) -> int:
     """CRC-32 of the UTF-8 lines `player TAB seq TAB name NEWLINE` of a list."""
     return crc32("".join([f"{row.player}\t{row.seq}\t{row.name}\n" for row in rows]).encode())
+
+
+def closed(why: Close) -> bytes:
+    """What a close frame says, for those who are told by server-sent events."""
+    return orjson.dumps({"type": "closed", "code": why.code, "reason": why.reason})
 
 
 def stale(topic: str, as_of: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from realtime.core.errors import IdInvalid
 
@@ -127,9 +127,11 @@ class Change:
     metadata: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One ranked player as everything above the ranking sees it."""
+class Row(NamedTuple):
+    """One ranked player as everything above the ranking sees it.
+
+    A tuple, because a node makes and compares thousands a second: as a frozen dataclass making one costs six times as much.
+    """
 
     player: str
     key: bytes

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from realtime.core.announcement import Past
     from realtime.core.errors import BoardChanged, IdempotencyMismatch, ScoreRefused
     from realtime.core.fold import Outcome, Submission
     from realtime.core.model import Board, BoardKey, BoardSpec, Column, Profile, Row, Standing
     from realtime.core.outbox import Packed
     from realtime.core.window import Window
 
+    Channel = Literal["top", "moves"]
     Result = Outcome | ScoreRefused | IdempotencyMismatch | BoardChanged
 
 
@@ -43,6 +45,35 @@ class Standings:
     total: int
     standings: tuple[Standing | None, ...]
     stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows of a board from `position` (from 0) on, the first of them with the shared rank `rank`."""
+
+    position: int
+    rank: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Stretches of one version, in the order asked; None around who is not ranked."""
+
+    epoch: int
+    version: int
+    total: int
+    stretches: tuple[Stretch | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Position (from 0) and shared rank (from 1) of keys at one version, in the order asked."""
+
+    epoch: int
+    version: int
+    total: int
+    places: tuple[tuple[int, int], ...]
 
 
 class Submissions(Protocol):
@@ -188,23 +219,43 @@ class Ranking(Protocol):
         """Where players stand."""
         ...
 
+    async def stretches(
+        self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]
+    ) -> Stretches:
+        """The stretches around players (player, radius), all of one version. Rows that several share are read once."""
+        ...
+
+    async def places(self, key: BoardKey, keys: Sequence[bytes]) -> Places:
+        """Where whole sort keys stand or would stand. Raises BoardChanged for keys of other columns."""
+        ...
+
+    async def history(self, key: BoardKey, columns: Sequence[Column], epoch: int, since: int) -> list[Past]:
+        """Every version after `since`, in order, up to the newest.
+
+        Raises HistoryGone unless all of them are still there and the board is under that epoch.
+        """
+        ...
+
     async def seq(self, key: BoardKey, player: str) -> int:
         """The seq that the ranking holds of a player; 0 for none."""
         ...
 
 
 class Bus(Protocol):
-    """What the ranking announces."""
+    """What the ranking announces, on a board's channels `top` and `moves`: each names every version, `top` first."""
 
-    async def subscribe(self, key: BoardKey, heard: Callable[[bytes], None], lost: Callable[[], None]) -> None:
-        """Hear a board's `top` announcements from now on: confirmed before this returns. A board has one listener.
+    async def subscribe(
+        self, key: BoardKey, channel: Channel, heard: Callable[[bytes], None], lost: Callable[[], None]
+    ) -> None:
+        """Hear a channel of a board from now on: confirmed before this returns. A channel has one listener.
 
-        `heard` gets each; `lost` is called when some may have been missed. Neither may wait. Raises RankingUnavailable.
+        `heard` gets each announcement; `lost` is called when some may have been missed. Neither may wait.
+        Raises RankingUnavailable.
         """
         ...
 
-    async def unsubscribe(self, key: BoardKey, heard: Callable[[bytes], None]) -> None:
-        """Stop hearing a board; nothing happens where somebody else listens to it by now."""
+    async def unsubscribe(self, key: BoardKey, channel: Channel, heard: Callable[[bytes], None]) -> None:
+        """Stop hearing a channel; nothing happens where somebody else listens to it by now."""
         ...
 
 

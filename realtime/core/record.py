@@ -18,7 +18,7 @@ from realtime.core.model import Change, Profile, Row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from realtime.core.model import Column
+    from realtime.core.model import Column, Score
 
 _HEADER: Final = Struct(">QQBH")
 NO_DISPLAY: Final = b"{}"
@@ -59,11 +59,22 @@ def display(profile: Profile) -> bytes:
 
 def row(columns: Sequence[Column], player: str, key: bytes, shown: bytes) -> Row:
     """The ranked row of a player. A player without a name is shown by id."""
-    score, seq = sortkey.decode(columns, key)
+    return _row(player, key, shown, *sortkey.decode(columns, key))
+
+
+def rows(columns: Sequence[Column], packed: Sequence[Sequence[bytes]]) -> tuple[Row, ...]:
+    """Rows as scripts write them: player, key, display."""
+    if not packed:
+        return ()
+    decode = sortkey.decoder(columns)
+    return tuple([_row(player.decode(), key, shown, *decode(key)) for player, key, shown in packed])
+
+
+def _row(player: str, key: bytes, shown: bytes, score: Score, seq: int) -> Row:
     if shown == NO_DISPLAY:
         return Row(player, key, score, seq, player)
-    fields = orjson.loads(shown)
-    return Row(player, key, score, seq, fields.get("name", player), fields.get("country"), fields.get("picture"))
+    fields = orjson.loads(shown).get
+    return Row(player, key, score, seq, fields("name", player), fields("country"), fields("picture"))
 
 
 def pack_array(value: Sequence[Any]) -> bytes:

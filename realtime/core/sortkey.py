@@ -15,7 +15,7 @@ from realtime.core.errors import BoardChanged
 from realtime.core.model import INT64_MAX, Direction, Score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from realtime.core.model import Column
 
@@ -45,15 +45,24 @@ def encode(columns: Sequence[Column], score: Score, seq: int) -> bytes:
 
 def decode(columns: Sequence[Column], key: bytes) -> tuple[Score, int]:
     """The score and seq in a key. Inverse of `encode`. Raises BoardChanged for a key of other columns."""
-    try:
-        *ordered, seq = _PACK[len(columns) + 1].unpack(key)
-    except StructError as error:
-        raise BoardChanged("the ranking has other columns than the board had when it was read") from error
-    score = tuple(
-        INT64_MAX - value if column.direction is Direction.DESC else value - _SIGN
-        for column, value in zip(columns, ordered, strict=True)
-    )
-    return score, seq
+    return decoder(columns)(key)
+
+
+def decoder(columns: Sequence[Column]) -> Callable[[bytes], tuple[Score, int]]:
+    """`decode` for many keys of the same columns."""
+    unpack = _PACK[len(columns) + 1].unpack
+    # A value is what its place says, counted up from the least or down from the greatest.
+    turns = [(INT64_MAX, -1) if column.direction is Direction.DESC else (-_SIGN, 1) for column in columns]
+
+    def decode(key: bytes) -> tuple[Score, int]:
+        try:
+            values = unpack(key)
+        except StructError as error:
+            raise BoardChanged("the ranking has other columns than the board had when it was read") from error
+        # The last value is the seq, to which no turn belongs.
+        return tuple([start + sign * value for (start, sign), value in zip(turns, values, strict=False)]), values[-1]
+
+    return decode
 
 
 def columns_of(key: bytes) -> bytes:

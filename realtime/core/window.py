@@ -9,7 +9,9 @@ from realtime.core.errors import VersionGap
 from realtime.core.model import WINDOW, Row
 
 if TYPE_CHECKING:
-    from realtime.core.announcement import TopChanged
+    from collections.abc import Sequence
+
+    from realtime.core.announcement import Past, TopChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,22 @@ class Window:
         """The window after `change`. Raises VersionGap unless it is the next version of the same epoch."""
         if change.epoch != self.epoch or change.version != self.version + 1:
             raise VersionGap(f"holding {self.epoch}/{self.version}, heard {change.epoch}/{change.version}")
-        rows = self.rows
-        if change.rows or change.gone:
-            left = {row.player for row in change.rows}.union(change.gone)
-            kept = [row for row in rows if row.player not in left]
-            rows = tuple(sorted([*kept, *change.rows], key=_by_key)[:WINDOW])
-        return Window(change.epoch, change.version, change.total, rows)
+        return Window(change.epoch, change.version, change.total, self._without(change.gone, change.rows, change.rows))
+
+    def back(self, past: Past) -> Window:
+        """The window before `past`. Raises VersionGap unless `past` is this very version of the same epoch."""
+        top = past.top
+        if (top.epoch, top.version) != (self.epoch, self.version) or top.reset:
+            raise VersionGap(f"holding {self.epoch}/{self.version}, stepping back over {top.epoch}/{top.version}")
+        return Window(self.epoch, self.version - 1, past.total, self._without((), top.rows, past.before))
+
+    def _without(self, gone: Sequence[str], changed: Sequence[Row], put: Sequence[Row]) -> tuple[Row, ...]:
+        """Our rows less those who are gone or changed, and with `put`; the very same rows where nothing is to be done."""
+        if not (gone or changed or put):
+            return self.rows
+        left = {row.player for row in changed}.union(gone)
+        kept = [row for row in self.rows if row.player not in left]
+        return tuple(sorted([*kept, *put], key=_by_key)[:WINDOW])
 
 
 def _by_key(row: Row) -> bytes:

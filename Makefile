@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+NATIVE := $(wildcard realtime/gateway/*.[ch])
 
 .PHONY: run install install-dev test check bench clean
 
@@ -10,7 +11,7 @@ run: install  ## the whole service on this machine, with a contest replayed on a
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit("Rankcast needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; say which with: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into $(VENV): half a minute, once."
 	$(PYTHON) -m venv $(VENV)
@@ -36,4 +37,4 @@ bench: install-dev  ## every figure of the README, each as a ratio (minutes)
 	$(BIN)/python -m tests.benchmarks
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) realtime/gateway/*.so build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

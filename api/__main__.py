@@ -13,6 +13,7 @@ import uvicorn
 import uvloop
 
 from api.app import application
+from api.server import config
 from infra.logs import configure
 from infra.settings import Settings
 from realtime.core.errors import RankcastError, SettingInvalid
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
-_GRACE = 5
 _GC_THRESHOLD = 20_000
 
 
@@ -62,26 +62,7 @@ async def serve(settings: Settings) -> bool:
     app = application(settings, died)
     lifespan = app.router.lifespan_context
     app.router.lifespan_context = lambda app: _noting(lifespan(app), failures)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="none",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_ping_interval=settings.heartbeat,
-        ws_ping_timeout=settings.heartbeat,
-        # Past `max_message` our own close code says why; far past it the protocol's 1009 does.
-        ws_max_size=4 * settings.max_message,
-        ws_per_message_deflate=False,
-        access_log=False,
-        log_level="error",
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-        proxy_headers=False,
-        backlog=4096,
-    )
-    server = _Server(config)
+    server = _Server(config(app, settings))
     # Requests leave no cycles behind; the collector would walk millions of live objects to find that out again and again.
     gc.collect()
     gc.freeze()

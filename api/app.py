@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from api import boards, files, health, live, players, problems, reads, scores
+from api import boards, events, files, health, live, players, problems, reads, scores
+from api.door import Door
 from api.editions import Editions
 from api.metrics import Metrics
 from api.service import Service
@@ -20,7 +22,11 @@ from infra.batcher import Batcher
 from infra.resources import node_resources
 from realtime.core.errors import RankcastError
 from realtime.gateway.directory import Directory
+from realtime.gateway.fanout import Fanout
+from realtime.gateway.followed import Shell
 from realtime.gateway.hub import Hub
+from realtime.gateway.speedups import choose
+from realtime.gateway.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -41,6 +47,7 @@ ROUTES = [
     Route("/v1/boards/{board}/ranks", reads.ranks, methods=["POST"]),
     Route("/v1/boards/{board}/scores/batch", scores.submit_batch, methods=["POST"]),
     WebSocketRoute("/v1/live", live.live),
+    Route("/v1/boards/{board}/live", events.live),
     Route("/v1/boards", boards.listed),
     Route("/v1/boards/{board}", boards.show),
     Route("/v1/boards/{board}", boards.put, methods=["PUT"]),
@@ -65,7 +72,9 @@ def application(settings: Settings, died: Callable[[], None]) -> Starlette:
         async with node_resources(settings) as resources:
             tasks = Tasks(died)
             app.state.service = service = assemble(settings, resources, tasks)
-            for part in (resources.bell.run(), resources.bus.run(), service.hub.run()):
+            hub = service.hub
+            app.state.door = Door(settings, hub, hub.watch, tasks.spawn)
+            for part in (resources.bell.run(), resources.bus.run(), hub.run(), hub.watch.run()):
                 tasks.spawn(part)
             try:
                 yield
@@ -111,19 +120,42 @@ def assemble(settings: Settings, resources: NodeResources, tasks: Tasks) -> Serv
             limit=settings.queue_limit,
             committed=committed,
         ),
-        hub=Hub(
-            directory,
-            resources.ranking,
-            resources.bus,
-            spawn=tasks.spawn,
-            tick=settings.tick_ms / 1000,
-            check_every=settings.check_every,
-            read_interest=settings.read_interest,
-            max_topics=settings.max_topics,
-            heartbeat=settings.heartbeat,
-            wall_clock=lambda: int(time.time()),
-        ),
+        hub=_hub(settings, resources, directory, tasks),
     )
+
+
+def _hub(settings: Settings, resources: NodeResources, directory: Directory, tasks: Tasks) -> Hub:
+    speedups = choose(settings.speedups)
+    shell = Shell(
+        ranking=resources.ranking,
+        bus=resources.bus,
+        fanout=Fanout(speedups.send_frames),
+        tracker=speedups.tracker,
+        spawn=tasks.spawn,
+        tick=settings.tick_ms / 1000,
+        clock=_unix_time,
+        speedups=speedups.name,
+    )
+    watch = Watch(
+        heartbeat=settings.heartbeat,
+        drain_window=settings.drain_window,
+        clock=_unix_time,
+        chance=random.Random().random,  # noqa: S311 - spreads waits, no secret
+    )
+    return Hub(
+        directory,
+        shell,
+        resources.identity,
+        watch,
+        check_every=settings.check_every,
+        read_interest=settings.read_interest,
+        max_topics=settings.max_topics,
+        heartbeat=settings.heartbeat,
+    )
+
+
+def _unix_time() -> int:
+    return int(time.time())
 
 
 class Tasks:

@@ -56,13 +56,26 @@ class _Held:
 
     def collect(self) -> Iterator[Metric]:
         hub, batcher = self._service.hub, self._service.batcher
-        yield GaugeMetricFamily("rankcast_connections", "Live connections", len(hub.connections))
+        yield GaugeMetricFamily("rankcast_connections", "Live connections", hub.connections)
         yield GaugeMetricFamily("rankcast_boards_followed", "Boards that this node follows", hub.watched)
         yield GaugeMetricFamily(
             "rankcast_submissions_waiting", "Submissions that wait for a transaction", batcher.waiting
         )
-        yield CounterMetricFamily("rankcast_deliveries", "Frames handed to connections", hub.deliveries)
-        yield CounterMetricFamily("rankcast_skipped", "Frames not handed to a full socket, merged later", hub.skipped)
+        fanout = hub.shell.fanout
+        yield CounterMetricFamily("rankcast_deliveries", "Frames handed to connections", fanout.deliveries)
+        yield CounterMetricFamily(
+            "rankcast_skipped", "Frames not handed to a full socket, merged later", fanout.skipped
+        )
+        yield CounterMetricFamily("rankcast_merged", "Frames that brought a full socket forward", fanout.merged)
+        subscribed = CounterMetricFamily(
+            "rankcast_subscribed", "Subscriptions, by whether they were led on or told afresh", labels=["mode"]
+        )
+        subscribed.add_metric(["resumed"], hub.resumed)
+        subscribed.add_metric(["snapshot"], hub.started)
+        yield subscribed
+        speedups = GaugeMetricFamily("rankcast_speedups", "What sends and tracks: c or python", labels=["in"])
+        speedups.add_metric([hub.shell.speedups], 1)
+        yield speedups
         yield CounterMetricFamily("rankcast_resyncs", "Times a board was read again to mend a hole", hub.resyncs)
         yield CounterMetricFamily(
             "rankcast_drift", "Times the ranking was ahead of what the node held, unannounced", hub.drift

@@ -19,6 +19,7 @@ import uvicorn
 from websockets.asyncio.client import connect
 
 from api.app import application
+from api.server import config
 from realtime.core import delta, messages
 from workers import process
 
@@ -54,19 +55,9 @@ class Stack:
     @contextlib.asynccontextmanager
     async def node(self, **changes: Any) -> AsyncIterator[Node]:
         port = free_port()
-        settings = dataclasses.replace(self.settings, port=port, **changes)
+        settings = dataclasses.replace(self.settings, **({"port": port, "drain_window": 1.0} | changes))
         app = application(settings, died=lambda: None)
-        config = uvicorn.Config(
-            app,
-            port=port,
-            http="httptools",
-            ws="websockets-sansio",
-            lifespan="on",
-            log_level="error",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-        )
-        server = Server(config)
+        server = Server(config(app, settings))
         serving = asyncio.create_task(server.serve())
         try:
             await server.up.wait()

@@ -1,71 +1,79 @@
-"""A connection as the hub sees it: what it watches, what waits to be written, and whether it can take more."""
+"""A connection as the hub sees it, and the hub as a connection sees it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from typing import TYPE_CHECKING, Final
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from realtime.core.closing import Close
     from realtime.core.identity import Principal
-    from realtime.gateway.topic import Topic
-
-FRAMES: Final = 2
-"""Shared frames that may wait for the socket; past it the connection is skipped and merged forward later."""
-REPLIES: Final = 256
-"""Answers to its own messages that may wait; past it the peer does not read and is closed."""
+    from realtime.gateway.frame import Encoding
+    from realtime.gateway.members import Subscription
 
 
-class Subscription:
-    """One topic on one connection, and what was last told of it."""
+class Connection(ABC):
+    """Somebody who is written to. Nothing waits here: what the transport cannot pass on at once holds it back."""
 
-    __slots__ = ("connection", "epoch", "topic", "version")
+    __slots__ = ("encoding", "fd", "held_back", "principal", "subscriptions")
 
-    def __init__(self, connection: Connection, topic: Topic) -> None:
-        self.connection = connection
-        self.topic = topic
-        self.epoch = 0
-        self.version = 0
-
-
-class Connection:
-    """Frames go in by `write` and `reply`, both synchronous, and out by `next_frame`."""
-
-    __slots__ = ("_frames", "_waiting", "_wake", "behind", "overrun", "principal", "subscriptions")
-
-    def __init__(self) -> None:
-        self.subscriptions: dict[str, Subscription] = {}
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        self.fd = -1
+        """Not negative: shared frames may be sent straight to this descriptor. Negative while held back or closing, and
+        for ever where the transport changes what is written (TLS)."""
         self.principal: Principal | None = None
-        self.behind = False
-        """A shared frame was skipped: the hub merges it forward when the socket has room."""
-        self.overrun = False
-        self._frames: deque[tuple[bytes, bool]] = deque()
-        self._waiting = 0
-        self._wake = asyncio.Event()
+        self.subscriptions: tuple[Subscription, ...] = ()
+        """What it watches: the hub's."""
+        self.held_back = False
+        """The transport holds bytes that the kernel would not take, or the connection is closing: nothing is sent to it
+        that can be merged later."""
 
-    def write(self, frame: bytes) -> bool:
-        """Hand over a shared frame; False (and not taken) where the socket is behind."""
-        if self._waiting >= FRAMES:
-            self.behind = True
-            return False
-        self._waiting += 1
-        self._frames.append((frame, True))
-        self._wake.set()
-        return True
+    @property
+    @abstractmethod
+    def gone(self) -> bool:
+        """Whether `Sessions.leave` was called: what was awaited for it meanwhile is for nobody."""
 
-    def reply(self, frame: bytes) -> None:
-        """Hand over an answer of this connection's own, in order with everything else."""
-        if len(self._frames) >= REPLIES:
-            self.overrun = True
-        else:
-            self._frames.append((frame, False))
-        self._wake.set()
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Pass on encoded bytes. May call `Sessions.hold_back` before it returns. Dropped once it is closing."""
 
-    async def next_frame(self) -> bytes:
-        """The next frame for the socket."""
-        while not self._frames:
-            self._wake.clear()
-            await self._wake.wait()
-        frame, shared = self._frames.popleft()
-        self._waiting -= shared
-        return frame
+    @abstractmethod
+    def reply(self, message: bytes) -> None:
+        """Pass on one JSON message of this connection's own."""
+
+    @abstractmethod
+    def close(self, why: Close) -> None:
+        """Say why, and end. `Sessions.leave` follows within a bounded time. A second time does nothing."""
+
+    @abstractmethod
+    def beat(self) -> None:
+        """Look whether the peer lives; called about once in each heartbeat interval."""
+
+
+class Sessions(Protocol):
+    """What a connection tells the hub."""
+
+    def join(self, connection: Connection) -> None:
+        """It has come, and may be written to."""
+
+    def leave(self, connection: Connection) -> None:
+        """It has gone. Called exactly once for each that joined; its descriptor is closed right after."""
+
+    def hold_back(self, connection: Connection) -> None:
+        """It can take no more: merge what comes. Also called when it begins to close, and then never undone."""
+
+    def make_room(self, connection: Connection) -> None:
+        """It can take more again, and wants to be brought forward."""
+
+    def received(self, connection: Connection, text: bytes) -> Coroutine[Any, Any, None] | None:
+        """A message, in UTF-8. A coroutine where it has to wait: no more of this connection's come until that is over."""
+
+
+class Drain(Protocol):
+    """Sends everybody away before the process ends."""
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Begin; call `done` once nobody is left, at the latest when the window is over."""

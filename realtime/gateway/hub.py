@@ -1,37 +1,38 @@
-"""Who watches what on this node, and how frames reach them.
-
-The first change of a topic goes out at once, then at most one frame a tick. A frame is made once and handed to every
-connection; one whose socket is full is skipped and gets a single merged frame when it has room.
-"""
+"""Who watches what on this node: boards, their topics and the connections that share them."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from realtime.core import messages
 from realtime.core.errors import (
     BoardUnknown,
+    FieldInvalid,
     Forbidden,
     RankcastError,
     RankingUnavailable,
     TopicsExceeded,
     TopicUnknown,
+    Unauthenticated,
 )
-from realtime.gateway.connection import Subscription
-from realtime.gateway.feed import Feed
-from realtime.gateway.topic import Topic
+from realtime.core.identity import is_player_id
+from realtime.core.messages import ME, Around, Authenticate, Own, Ping, Subscribe, Unsubscribe
+from realtime.gateway.followed import Followed
+from realtime.gateway.members import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
-    from realtime.core.identity import Principal
-    from realtime.core.messages import Id, SubscribeTop
+    from realtime.core.identity import Identity, Principal
+    from realtime.core.messages import Id, View
     from realtime.core.model import Board
-    from realtime.core.ports import Bus, Ranking
-    from realtime.core.window import Window
     from realtime.gateway.connection import Connection
     from realtime.gateway.directory import Directory
+    from realtime.gateway.feed import Feed
+    from realtime.gateway.followed import Shell
+    from realtime.gateway.topic import Topic
+    from realtime.gateway.watch import Watch
 
 
 def may_read(board: Board, principal: Principal | None) -> None:
@@ -40,343 +41,341 @@ def may_read(board: Board, principal: Principal | None) -> None:
         raise Forbidden(f"board {board.name!r} is private")
 
 
-class _Watched:
-    """A board somebody here watches or has just read."""
-
-    __slots__ = ("board", "feed", "since_check", "stale", "subscriptions", "task", "timers", "topics")
-
-    def __init__(self, feed: Feed, task: asyncio.Task[None]) -> None:
-        self.board = feed.board
-        """The board by which its watchers were let in."""
-        self.feed = feed
-        self.task = task
-        self.stale = False
-        self.topics: dict[str, Topic] = {}
-        self.subscriptions: dict[str, dict[Connection, Subscription]] = {}
-        self.timers: dict[str, asyncio.TimerHandle] = {}
-        self.since_check: dict[str, int] = {}
-
-
 class Hub:
-    """`tick` seconds lie between two frames of a topic; `spawn` starts a task that somebody owns."""
+    """Answers what connections ask (the protocol `Sessions`), and keeps true what they were told.
+
+    `patience` is how long a first list is waited for; `watch` minds the connections themselves. Times are seconds.
+    """
 
     def __init__(
         self,
         directory: Directory,
-        ranking: Ranking,
-        bus: Bus,
+        shell: Shell,
+        identity: Identity,
+        watch: Watch,
         *,
-        spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
-        tick: float,
         check_every: float,
         read_interest: float,
         max_topics: int,
         heartbeat: int,
-        wall_clock: Callable[[], int],
     ) -> None:
         self.directory = directory
-        self.connections: set[Connection] = set()
-        self.deliveries = 0
-        self.skipped = 0
-        self._ended_resyncs = 0
+        self.shell = shell
+        self.watch = watch
         self.drift = 0
-        self._ranking = ranking
-        self._bus = bus
-        self._spawn = spawn
-        self._tick = tick
+        """Times the ranking was ahead of what this node held, unannounced."""
+        self.resumed = 0
+        self.started = 0
+        """Subscriptions that were led on from where they were, and those that were told afresh."""
+        self._ended_resyncs = 0
+        self._identity = identity
         self._check_every = check_every
         self._read_interest = read_interest
         self._max_topics = max_topics
-        self.heartbeat = heartbeat
-        self._wall_clock = wall_clock
-        self._boards: dict[str, _Watched] = {}
+        self._heartbeat = heartbeat
+        self._boards: dict[str, Followed] = {}
+
+    @property
+    def connections(self) -> int:
+        """Live connections."""
+        return len(self.watch)
 
     @property
     def resyncs(self) -> int:
-        """Times a board was read again because an announcement was missing or late."""
-        return self._ended_resyncs + sum(watched.feed.resyncs for watched in self._boards.values())
+        """Times something was read again because an announcement was missing or late."""
+        return self._ended_resyncs + sum(followed.resyncs for followed in self._boards.values())
 
     @property
     def watched(self) -> int:
         """Boards that this node follows."""
         return len(self._boards)
 
-    # -- reading -----------------------------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------------------------------
 
     def feed(self, board: Board) -> Feed | None:
         """The board's feed if it is current; a read keeps a board followed for a while. Never waits."""
-        watched = self._boards.get(board.name)
-        if watched is None or watched.feed.board.key != board.key:
+        followed = self._boards.get(board.name)
+        if followed is None or followed.feed.board.key != board.key:
             return None
-        watched.feed.last_read = _now()
-        return watched.feed if watched.feed.fresh else None
+        followed.feed.last_read = _now()
+        return followed.feed if followed.feed.fresh else None
 
     def follow(self, board: Board) -> Feed:
         """Begin to follow a board, or go on."""
-        return self._watch(board).feed
+        return self._follow(board).feed
 
-    # -- watching ----------------------------------------------------------------------------------------------------
+    def _follow(self, board: Board) -> Followed:
+        followed = self._boards.get(board.name)
+        if followed is not None and followed.feed.board.key != board.key:
+            self._close_board(followed, BoardUnknown(f"board {board.name!r} is another one now"))
+            followed = None
+        if followed is None:
+            followed = self._boards[board.name] = Followed(
+                board, self.shell, look=self._look, changed=self._changed, away=self._away, gone=self._close_board
+            )
+        followed.feed.last_read = _now()
+        return followed
 
-    async def subscribe(self, connection: Connection, request: SubscribeTop) -> None:
-        """Watch a top; a second time sends a new snapshot without doubling the frames.
-
-        Raises BoardUnknown, Forbidden, TopicsExceeded, RankingUnavailable.
-        """
-        board = await self.directory.get(request.board)
-        may_read(board, connection.principal)
-        name = messages.top_topic(board.name, request.limit)
-        if name not in connection.subscriptions and len(connection.subscriptions) >= self._max_topics:
-            raise TopicsExceeded(f"a connection watches at most {self._max_topics} topics")
-        watched = self._watch(board)
-        # Watched from here on: the sweep must not end the feed while we wait for its first window.
-        held = watched.subscriptions.setdefault(name, {})
-        subscription = held.get(connection) or Subscription(connection, Topic(name, request.limit, board.spec.ranks))
-        held[connection] = connection.subscriptions[name] = subscription
-        try:
-            async with asyncio.timeout(self._check_every):
-                await watched.feed.ready()
-        except TimeoutError as error:
-            self._forget(connection, name)
-            raise RankingUnavailable("the ranking is away") from error
-        if connection.subscriptions.get(name) is not subscription:
-            return
-        try:
-            # What the directory told may be a moment old; the feed read the board under the epoch that it shows.
-            may_read(watched.feed.board, connection.principal)
-        except Forbidden:
-            self._forget(connection, name)
-            raise
-        topic = self._topic(watched, name, request.limit)
-        subscription.topic = topic
-        connection.reply(messages.subscribed(request.id, name, "snapshot"))
-        connection.reply(topic.snapshot())
-        self._told(subscription)
-
-    def unsubscribe(self, connection: Connection, topic: str, request: Id | None) -> None:
-        """Stop watching a topic. Raises TopicUnknown."""
-        if topic not in connection.subscriptions:
-            raise TopicUnknown(f"this connection does not watch {topic!r}")
-        self._forget(connection, topic)
-        connection.reply(messages.unsubscribed(request, topic))
+    # -- connections ---------------------------------------------------------------------------------------------------
 
     def join(self, connection: Connection) -> None:
         """A connection has come."""
-        self.connections.add(connection)
-        connection.reply(messages.welcome(self.heartbeat, round(self._tick * 1000)))
+        self.watch.add(connection)
+        connection.reply(messages.welcome(self._heartbeat, round(self.shell.tick * 1000)))
 
     def leave(self, connection: Connection) -> None:
         """A connection has gone."""
-        for topic in list(connection.subscriptions):
-            self._forget(connection, topic)
-        self.connections.discard(connection)
+        left, connection.subscriptions = connection.subscriptions, ()
+        for subscription in left:
+            self._forget(subscription)
+        self.watch.discard(connection)
 
-    def catch_up(self, connection: Connection) -> None:
-        """The socket has room again: one merged frame a topic, from what it was last told."""
-        connection.behind = False
-        for name, subscription in list(connection.subscriptions.items()):
-            if self._send(subscription):
-                # To the end of the queue: a socket with room for two frames must not show the same two topics for ever.
-                connection.subscriptions[name] = connection.subscriptions.pop(name)
+    def hold_back(self, connection: Connection) -> None:
+        """Its socket is full: what it watches goes on without it."""
+        for subscription in connection.subscriptions:
+            subscription.topic.hold_back(subscription)
 
-    def _forget(self, connection: Connection, topic: str) -> None:
-        connection.subscriptions.pop(topic, None)
-        watched = self._boards.get(topic.split("/", 1)[0])
-        if watched is None:
+    def make_room(self, connection: Connection) -> None:
+        """Its socket has room: one merged frame for each of its topics, as far as there is room."""
+        for subscription in connection.subscriptions:
+            if connection.held_back:
+                break
+            subscription.topic.bring_forward(subscription)
+        # The last first the next time: a socket with room for one frame must not show the same topic for ever.
+        if connection.held_back and len(connection.subscriptions) > 1:
+            connection.subscriptions = connection.subscriptions[-1:] + connection.subscriptions[:-1]
+
+    def received(self, connection: Connection, text: bytes) -> Coroutine[Any, Any, None] | None:
+        """A message came. A coroutine where the answer has to be waited for."""
+        try:
+            request = messages.parse(text)
+            match request:
+                case Subscribe():
+                    return self._answered(connection, request.id, self.subscribe(connection, request))
+                case Unsubscribe():
+                    self.unsubscribe(connection, request.topic, request.id)
+                case Authenticate():
+                    known = self._identity.known(request.token)
+                    if known is None:
+                        asked = messages.request_id(text)
+                        return self._answered(connection, asked, self._authenticate(connection, request.token))
+                    self._authenticated(connection, known)
+                case Ping():
+                    connection.reply(messages.pong())
+        except RankcastError as error:
+            connection.reply(messages.error(error.code, str(error), messages.request_id(text)))
+        return None
+
+    async def _answered(self, connection: Connection, request: Id | None, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except RankcastError as error:
+            connection.reply(messages.error(error.code, str(error), request))
+
+    async def _authenticate(self, connection: Connection, token: str) -> None:
+        self._authenticated(connection, await self._identity.verify(token))
+
+    def _authenticated(self, connection: Connection, principal: Principal) -> None:
+        if connection.gone:
             return
-        watchers = watched.subscriptions.get(topic, {})
-        watchers.pop(connection, None)
-        if not watchers:
-            watched.subscriptions.pop(topic, None)
-            watched.topics.pop(topic, None)
-            watched.since_check.pop(topic, None)
-            if timer := watched.timers.pop(topic, None):
-                timer.cancel()
+        self.watch.expires(connection, principal)
+        connection.reply(messages.authenticated(principal.expires_at))
 
-    def _watch(self, board: Board) -> _Watched:
-        watched = self._boards.get(board.name)
-        if watched is not None and watched.feed.board.key == board.key:
-            watched.feed.last_read = _now()
-            return watched
-        if watched is not None:
-            self._close_board(watched, BoardUnknown(f"board {board.name!r} is another one now"))
-        feed = Feed(
-            board,
-            self._ranking,
-            self._bus,
-            look=self._look,
-            changed=self._changed,
-            away=self._away,
-            gone=self._gone,
-        )
-        feed.last_read = _now()
-        watched = self._boards[board.name] = _Watched(feed, self._spawn(feed.run()))
-        return watched
+    # -- watching ------------------------------------------------------------------------------------------------------
 
-    def _topic(self, watched: _Watched, name: str, limit: int) -> Topic:
-        topic = watched.topics.get(name)
-        if topic is None:
-            topic = watched.topics[name] = Topic(name, limit, watched.feed.board.spec.ranks)
-            topic.advance(_window(watched.feed), watched.feed.board.spec.ranks)
-        return topic
+    async def subscribe(self, connection: Connection, request: Subscribe) -> None:
+        """Watch a view; a second time sends its state anew without doubling the frames.
 
-    # -- frames ------------------------------------------------------------------------------------------------------
-
-    def _changed(self, feed: Feed) -> None:
-        watched = self._boards.get(feed.board.name)
-        if watched is None or watched.feed is not feed:
+        Raises BoardUnknown, Forbidden, Unauthenticated, TopicsExceeded, RankingUnavailable.
+        """
+        board = self.directory.known(request.board) or await self.directory.get(request.board)
+        may_read(board, connection.principal)
+        view = _named(request.view, connection.principal)
+        followed = self._follow(board)
+        subscription = self._enrol(connection, followed, view)
+        try:
+            async with asyncio.timeout(self._check_every):
+                await subscription.topic.keeper.ready(subscription.topic)
+                point = (
+                    await subscription.topic.keeper.recall(subscription.topic, request.resume)
+                    if request.resume
+                    else None
+                )
+        except TimeoutError as error:
+            self._drop(connection, subscription)
+            raise RankingUnavailable("the ranking is away") from error
+        if subscription not in connection.subscriptions:
             return
-        window = _window(feed)
-        if watched.board is not feed.board:
-            # Read again: nobody is shown what is new before it is known who may see it.
-            watched.board = feed.board
-            self._authorise(watched)
-        if watched.stale:
-            watched.stale = False
-            self._say(watched, messages.fresh)
-        for name, topic in watched.topics.items():
-            if topic.advance(window, feed.board.spec.ranks) and name not in watched.timers:
-                self._flush(watched, name)
+        try:
+            # What the directory told may be a moment old; the feed read the board under the epoch that it shows.
+            may_read(followed.feed.board, connection.principal)
+        except Forbidden:
+            self._drop(connection, subscription)
+            raise
+        self._answer(connection, subscription, request.id, point)
 
-    def _flush(self, watched: _Watched, name: str) -> None:
-        """Send now, then hold back until the tick is over."""
-        watched.timers.pop(name, None)
-        sent = False
-        for subscription in list(watched.subscriptions.get(name, {}).values()):
-            sent = self._send(subscription) or sent
-        if sent:
-            loop = asyncio.get_running_loop()
-            watched.timers[name] = loop.call_later(self._tick, self._flush, watched, name)
+    def _enrol(self, connection: Connection, followed: Followed, view: View) -> Subscription:
+        """A place among the watchers, from now on: the sweep must not end the board while its first list is waited for."""
+        name = view.topic(followed.board.name)
+        held = next((one for one in connection.subscriptions if one.topic.name == name), None)
+        if held is not None:
+            return held
+        if len(connection.subscriptions) >= self._max_topics:
+            raise TopicsExceeded(f"a connection watches at most {self._max_topics} topics")
+        topic = followed.topic(view)
+        topic.watchers += 1
+        followed.watchers += 1
+        subscription = Subscription(connection, topic)
+        connection.subscriptions += (subscription,)
+        return subscription
 
-    def _send(self, subscription: Subscription) -> bool:
-        """Bring a watcher to the newest state; whether that took a frame. One that is behind is merged forward later."""
+    def _answer(self, connection: Connection, subscription: Subscription, request: Id, point: Any) -> None:
         topic = subscription.topic
-        if topic.window is None or not subscription.epoch:
-            return False
-        if subscription.connection.behind:
-            self.skipped += 1
-            return False
-        frame = topic.frame(subscription.epoch, subscription.version)
-        if frame is None:
-            return False
-        if not subscription.connection.write(frame):
-            self.skipped += 1
-            return False
-        self.deliveries += 1
-        self._told(subscription)
-        return True
+        # In step again only behind this answer.
+        topic.hold_back(subscription)
+        subscription.point = None
+        if point is None:
+            self.started += 1
+            connection.reply(messages.subscribed(request, topic.name, "snapshot"))
+            connection.write(topic.snapshot().encoded(connection.encoding))
+        else:
+            self.resumed += 1
+            connection.reply(messages.subscribed(request, topic.name, "resumed"))
+            if (point.epoch, point.version) != (topic.point.epoch, topic.point.version):
+                connection.write(topic.frame(point).encoded(connection.encoding))
+        if topic.stale:
+            connection.write(topic.said(stale=True).encoded(connection.encoding))
+        topic.join(subscription)
 
-    def _told(self, subscription: Subscription) -> None:
-        window = subscription.topic.window
-        if window is not None:
-            subscription.epoch, subscription.version = window.epoch, window.version
+    def unsubscribe(self, connection: Connection, name: str, request: Id | None) -> None:
+        """Stop watching a topic. Raises TopicUnknown."""
+        for subscription in connection.subscriptions:
+            if subscription.topic.name == name:
+                self._drop(connection, subscription)
+                connection.reply(messages.unsubscribed(request, name))
+                return
+        raise TopicUnknown(f"this connection does not watch {name!r}")
 
-    def _away(self, feed: Feed) -> None:
-        watched = self._boards.get(feed.board.name)
-        if watched is None or watched.feed is not feed:
+    def _drop(self, connection: Connection, subscription: Subscription) -> None:
+        if subscription in connection.subscriptions:
+            connection.subscriptions = tuple(one for one in connection.subscriptions if one is not subscription)
+            self._forget(subscription)
+
+    def _forget(self, subscription: Subscription) -> None:
+        topic = subscription.topic
+        topic.leave(subscription)
+        followed = self._boards.get(_board_of(topic))
+        if followed is not None:
+            followed.watchers -= 1
+        if not topic.watchers:
+            topic.keeper.forget(topic)
+
+    # -- what boards tell ----------------------------------------------------------------------------------------------
+
+    def _changed(self, followed: Followed) -> None:
+        if self._boards.get(followed.board.name) is not followed:
             return
-        watched.stale = True
-        self._say(watched, lambda topic: messages.stale(topic, self._wall_clock()))
+        if followed.board is not followed.feed.board:
+            # Read again: nobody is shown what is new before it is known who may see it.
+            followed.board = followed.feed.board
+            self._authorise(followed)
+        if followed.stale:
+            followed.say(stale=False)
+        followed.tops.show()
 
-    def _say(self, watched: _Watched, message: Callable[[str], bytes]) -> None:
-        for name, watchers in watched.subscriptions.items():
-            frame = message(name)
-            for connection, subscription in watchers.items():
-                if subscription.epoch:
-                    connection.reply(frame)
-
-    # -- who may see it ----------------------------------------------------------------------------------------------
+    def _away(self, followed: Followed) -> None:
+        if self._boards.get(followed.board.name) is followed:
+            followed.say(stale=True)
 
     async def _look(self, name: str) -> Board:
         self.directory.forget(name)
         return await self.directory.get(name)
 
-    def _authorise(self, watched: _Watched) -> None:
+    def _authorise(self, followed: Followed) -> None:
         """Let go of who may not see the board any more, and say so. Who waits for its first list is asked later."""
-        for topic, watchers in list(watched.subscriptions.items()):
-            for connection in [connection for connection, subscription in watchers.items() if subscription.epoch]:
-                try:
-                    may_read(watched.board, connection.principal)
-                except Forbidden as error:
-                    self._let_go(connection, topic, error)
+        for connection, subscription in self._watchers(followed):
+            if subscription.topic.point is None:
+                continue
+            try:
+                may_read(followed.board, connection.principal)
+            except Forbidden as error:
+                self._let_go(connection, subscription, error)
 
-    def _gone(self, feed: Feed, error: BoardUnknown) -> None:
-        watched = self._boards.get(feed.board.name)
-        if watched is not None and watched.feed is feed:
-            self._close_board(watched, error)
+    def _watchers(self, followed: Followed) -> list[tuple[Connection, Subscription]]:
+        """Everybody who watches a board: looked for among all, since it is rare that anybody asks."""
+        return [
+            (connection, subscription)
+            for connection in self.watch
+            for subscription in connection.subscriptions
+            if _board_of(subscription.topic) == followed.board.name
+        ]
 
-    def _close_board(self, watched: _Watched, error: BoardUnknown) -> None:
-        for topic, watchers in list(watched.subscriptions.items()):
-            for connection in list(watchers):
-                self._let_go(connection, topic, error)
-        self._end(watched)
+    def _close_board(self, followed: Followed, error: BoardUnknown) -> None:
+        if self._boards.get(followed.board.name) is followed:
+            for connection, subscription in self._watchers(followed):
+                self._let_go(connection, subscription, error)
+            self._end(followed)
 
-    def _let_go(self, connection: Connection, topic: str, error: RankcastError) -> None:
-        self._forget(connection, topic)
-        connection.reply(messages.error(error.code, str(error), topic=topic))
+    def _let_go(self, connection: Connection, subscription: Subscription, error: RankcastError) -> None:
+        self._drop(connection, subscription)
+        connection.reply(messages.error(error.code, str(error), topic=subscription.topic.name))
 
-    # -- keeping true ------------------------------------------------------------------------------------------------
+    def _end(self, followed: Followed) -> None:
+        followed.close()
+        self._ended_resyncs += followed.resyncs
+        del self._boards[followed.board.name]
+
+    # -- keeping true --------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Send checks, compare versions with the ranking, and drop boards that nobody wants; until cancelled."""
         while True:
             await asyncio.sleep(self._check_every)
-            for name, watched in list(self._boards.items()):
-                if self._boards.get(name) is not watched:
+            for followed in list(self._boards.values()):
+                if self._boards.get(followed.board.name) is not followed:
                     continue
-                if not watched.subscriptions and watched.feed.last_read < _now() - self._read_interest:
-                    self._end(watched)
+                if not followed.watchers and followed.feed.last_read < _now() - self._read_interest:
+                    self._end(followed)
                     continue
-                self._send_checks(watched)
-                await self._compare(watched)
+                followed.check()
+                await self._compare(followed)
 
-    def _send_checks(self, watched: _Watched) -> None:
-        for name, topic in watched.topics.items():
-            if topic.window is None or watched.since_check.get(name) == topic.window.version:
-                continue
-            watched.since_check[name] = topic.window.version
-            frame = topic.check()
-            for subscription in watched.subscriptions.get(name, {}).values():
-                current = subscription.epoch == topic.window.epoch and subscription.version >= topic.shown
-                if current and subscription.connection.write(frame):
-                    self._told(subscription)
-
-    async def _compare(self, watched: _Watched) -> None:
+    async def _compare(self, followed: Followed) -> None:
         """Find silent loss: the ranking is ahead of what we hold, and nothing has come."""
-        feed = watched.feed
-        held = feed.window
+        held = followed.held()
         try:
-            epoch, version = await self._ranking.position(feed.board.key)
+            epoch, version = await self.shell.ranking.position(followed.feed.board.key)
         except RankingUnavailable:
-            await self._compare_board(watched)
+            await self._compare_board(followed)
             return
-        now = feed.window
-        if held is not None and now is held and (epoch, version) > (held.epoch, held.version):
+        if followed.held() == held and followed.compare(epoch, version):
             self.drift += 1
-            feed.resync()
 
-    async def _compare_board(self, watched: _Watched) -> None:
+    async def _compare_board(self, followed: Followed) -> None:
         """The ranking has no such board, or does not answer: see whether there still is one."""
-        feed = watched.feed
+        name = followed.feed.board.name
         try:
-            if (await self._look(feed.board.name)).key != feed.board.key:
-                self._gone(feed, BoardUnknown(f"board {feed.board.name!r} is another one now"))
+            if (await self._look(name)).key != followed.feed.board.key:
+                self._close_board(followed, BoardUnknown(f"board {name!r} is another one now"))
         except BoardUnknown as error:
-            self._gone(feed, error)
+            self._close_board(followed, error)
         except RankcastError:
             return
 
-    def _end(self, watched: _Watched) -> None:
-        watched.task.cancel()
-        for timer in watched.timers.values():
-            timer.cancel()
-        self._ended_resyncs += watched.feed.resyncs
-        del self._boards[watched.feed.board.name]
+
+def _named(view: View, principal: Principal | None) -> View:
+    """The view with the player whom `me` names. Raises Unauthenticated, FieldInvalid."""
+    if not isinstance(view, Own | Around) or view.player != ME:
+        return view
+    if principal is None:
+        raise Unauthenticated("me is whoever a token names: send auth first")
+    if not is_player_id(principal.subject):
+        raise FieldInvalid("the token names no player: say which")
+    return Own(principal.subject) if isinstance(view, Own) else Around(principal.subject, view.radius)
 
 
-def _window(feed: Feed) -> Window:
-    if feed.window is None:
-        raise LookupError(f"{feed.board.name} has no window yet")
-    return feed.window
+def _board_of(topic: Topic) -> str:
+    return topic.name.split("/", 1)[0]
 
 
 def _now() -> float:

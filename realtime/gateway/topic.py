@@ -1,91 +1,197 @@
-"""What many connections watch together: its recent states, and each frame made once."""
+"""What many connections watch together: the state that all of them were told, and how the next one reaches them."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from realtime.core import delta, messages
+from realtime.gateway.fanout import SLICE
+from realtime.gateway.members import OUT, Members, Subscription
 
 if TYPE_CHECKING:
-    from realtime.core.model import RankMode, Row
-    from realtime.core.window import Window
+    from collections.abc import Iterator
 
-STATES: Final = 512
-"""Distinct states kept, so that whoever fell behind gets one merged delta."""
+    from realtime.core.messages import Resume
+    from realtime.gateway.connection import Connection
+    from realtime.gateway.fanout import Fanout
+    from realtime.gateway.frame import Frame
+
+WORTH_COMPARING: Final = 1024
+"""A merged delta of more bytes is compared with the snapshot, and the smaller one goes."""
 
 
-@dataclass(slots=True)
-class Topic:
-    """The first `limit` rows of a board. `window` is the newest; `shown` the version since which its rows are as they are."""
+class Keeper(Protocol):
+    """What keeps all topics of one kind of a board."""
 
-    name: str
-    limit: int
-    mode: RankMode
-    window: Window | None = None
-    shown: int = 0
-    frames_made: int = 0
-    _versions: list[int] = field(default_factory=list)
-    _rows: list[tuple[Row, ...]] = field(default_factory=list)
-    _frames: dict[int, bytes] = field(default_factory=dict)
-    _snapshot: bytes | None = None
+    async def ready(self, topic: Any) -> None:
+        """Return when the topic has a point. Raises RankcastError."""
 
-    def advance(self, window: Window, mode: RankMode) -> bool:
-        """Take the next window; whether its rows differ for this topic, or an epoch began."""
-        rows = window.rows[: self.limit]
-        before = self.window
-        self.window = window
-        # A frame names the version and the total that it leads to: with the next version it is another one.
-        self._snapshot, self._frames = None, {}
-        if before is None or before.epoch != window.epoch or mode is not self.mode:
-            self.mode = mode
-            self._versions, self._rows = [], []
-        elif before.rows is window.rows or self._rows[-1] == rows:
-            return False
-        self._versions.append(window.version)
-        self._rows.append(rows)
-        if len(self._versions) > STATES:
-            del self._versions[0], self._rows[0]
-        self.shown = window.version
-        return True
+    async def recall(self, topic: Any, resume: Resume) -> Any:
+        """The point that a client holds; None where it is not known any more."""
 
-    def frame(self, epoch: int, version: int) -> bytes | None:
-        """What brings a watcher from there to the newest state; None if it shows the same. Made once for all."""
-        window = self._newest()
-        if epoch != window.epoch:
-            return self.snapshot()
-        if version >= self.shown:
-            return None
-        made = self._frames.get(version)
+    def forget(self, topic: Any) -> None:
+        """Nobody watches it any more."""
+
+
+class Topic(ABC):
+    """`point` is the state that every member in step was told, or is being told by the pass that goes on.
+
+    A point carries `epoch` and `version`. A frame leads from one point to the newest; it is made once for all who stand
+    there.
+    """
+
+    __slots__ = (
+        "_frames",
+        "_groups",
+        "_unsaid",
+        "fanout",
+        "keeper",
+        "name",
+        "passing",
+        "point",
+        "previous",
+        "stale",
+        "watchers",
+    )
+
+    def __init__(self, name: str, fanout: Fanout, keeper: Keeper) -> None:
+        self.name = name
+        self.keeper = keeper
+        self.fanout = fanout
+        self.point: Any = None
+        self.previous: Any = None
+        """Where the members stand that a pass has not reached."""
+        self.passing = False
+        self.stale = False
+        self.watchers = 0
+        self._groups: tuple[Members, ...] = ()
+        self._frames: dict[tuple[int, int], Frame] | None = None
+        self._unsaid = False
+
+    # -- what each kind of topic makes ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def snapshot(self) -> Frame:
+        """The whole state at `point`."""
+
+    @abstractmethod
+    def make(self, since: Any) -> Frame:
+        """What leads from another point to `point`; the snapshot where that is smaller or nothing else does."""
+
+    @abstractmethod
+    def said(self, *, stale: bool) -> Frame:
+        """That the ranking is away, or back."""
+
+    def ended(self) -> None:  # noqa: B027 - only some kinds have more to tell
+        """A pass is over."""
+
+    # -- coming and going ----------------------------------------------------------------------------------------------
+
+    def frame(self, since: Any) -> Frame:
+        """As `make`, once for all who stand there."""
+        if self._frames is None:
+            self._frames = {}
+        mark = since.epoch, since.version
+        made = self._frames.get(mark)
         if made is None:
-            made = self._frames[version] = self._merged(window, version)
-            self.frames_made += 1
+            made = self._frames[mark] = self.make(since)
         return made
 
-    def _merged(self, window: Window, version: int) -> bytes:
-        state = bisect_right(self._versions, version) - 1
-        if state < 0:
-            return self.snapshot()
-        frame = messages.delta(self.name, window, version, delta.diff(self._rows[state], self._rows[-1]))
-        whole = self.snapshot() if len(frame) > _WORTH_COMPARING else None
-        return whole if whole is not None and len(whole) < len(frame) else frame
+    def join(self, subscription: Subscription) -> None:
+        """Put in step a watcher that was told `point`; it waits outside while it is held back."""
+        subscription.stale = self.stale
+        if subscription.connection.held_back:
+            subscription.point = self.point
+            return
+        subscription.point = None
+        self._group_for(subscription.connection).add(subscription)
 
-    def snapshot(self) -> bytes:
-        """The whole list. Made once a version."""
-        if self._snapshot is None:
-            self._snapshot = messages.snapshot(self.name, self._newest(), self.limit, self.mode)
-            self.frames_made += 1
-        return self._snapshot
+    def leave(self, subscription: Subscription) -> None:
+        """A watcher has gone."""
+        if subscription.index != OUT:
+            self._group_of(subscription).remove(subscription)
+        self.watchers -= 1
 
-    def check(self) -> bytes:
-        """Version, total and checksum of the newest state."""
-        return messages.check(self.name, self._newest(), self.limit)
+    def hold_back(self, subscription: Subscription) -> None:
+        """Its socket is full: it stays where it stands until there is room."""
+        if subscription.index != OUT:
+            group = self._group_of(subscription)
+            subscription.point = self.previous if group.awaits(subscription) else self.point
+            group.remove(subscription)
 
-    def _newest(self) -> Window:
-        if self.window is None:
-            raise LookupError(f"{self.name} has no window yet")
-        return self.window
+    def bring_forward(self, subscription: Subscription) -> None:
+        """Its socket has room: one frame from where it stands, and it is in step."""
+        if subscription.index != OUT or subscription.point is None:
+            return
+        connection = subscription.connection
+        if subscription.point is not self.point:
+            connection.write(self.frame(subscription.point).encoded(connection.encoding))
+            self.fanout.merged += 1
+            self.fanout.deliveries += 1
+        if subscription.stale != self.stale:
+            connection.write(self.said(stale=self.stale).encoded(connection.encoding))
+        self.join(subscription)
 
+    def _group_for(self, connection: Connection) -> Members:
+        direct = connection.fd >= 0
+        for group in self._groups:
+            if group.encoding is connection.encoding and group.direct is direct:
+                return group
+        group = Members(connection.encoding, direct=direct)
+        self._groups += (group,)
+        return group
 
-_WORTH_COMPARING: Final = 1024
+    def _group_of(self, subscription: Subscription) -> Members:
+        """Where it is; what its connection says of itself may have changed since it came there."""
+        return next(group for group in self._groups if group.holds(subscription))
+
+    # -- passes --------------------------------------------------------------------------------------------------------
+
+    def publish(self, point: Any, frame: Frame | None = None) -> None:
+        """Tell everybody in step the next point. Not while a pass goes on."""
+        self.previous, self.point = self.point, point
+        self._frames = None
+        if self._groups and self.previous is not None:
+            self._pass(frame or self.frame(self.previous))
+
+    def say(self, *, stale: bool) -> None:
+        """Tell everybody that the ranking is away, or back; those in step at once, or after the pass that goes on."""
+        self.stale = stale
+        self._unsaid = True
+        if not self.passing:
+            self._say()
+
+    def _say(self) -> None:
+        self._unsaid = False
+        for group in self._groups:
+            for subscription in group.subscriptions:
+                if subscription is not None:
+                    subscription.stale = self.stale
+        self.previous = self.point
+        self._pass(self.said(stale=self.stale))
+
+    def _pass(self, frame: Frame) -> None:
+        self.passing = True
+        for group in self._groups:
+            group.begin()
+        self.fanout.skipped += self.watchers - sum(map(len, self._groups))
+        self.fanout.run(self._slices(frame))
+
+    def _slices(self, frame: Frame) -> Iterator[None]:
+        for group in self._groups:
+            while True:
+                self.fanout.deliveries += group.send(frame, SLICE, self.fanout.send_frames)
+                if group.done:
+                    break
+                yield
+        for group in self._groups:
+            group.finish()
+        self.previous = None
+        self.passing = False
+        if self.watchers == 1:
+            # Nobody to share it with; ten thousand players who watch themselves would keep ten thousand of them.
+            self._frames = None
+        if self._unsaid:
+            self._say()
+        else:
+            self.ended()

@@ -1,0 +1,335 @@
+"""Each player's own rank: told at once when the player moves, at a slower tick when others do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from realtime.core import messages
+from realtime.core.errors import BoardChanged, RankingUnavailable, Unavailable
+from realtime.core.model import RankMode
+from realtime.core.passing import Stand, passers
+from realtime.core.points import PlayerPoint
+from realtime.core.watched import Place
+from realtime.gateway.fanout import SLICE
+from realtime.gateway.frame import Frame
+from realtime.gateway.topic import Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from realtime.core.announcement import Move
+    from realtime.core.messages import Own, Resume
+    from realtime.core.model import Board
+    from realtime.core.ports import Ranking, Standings
+    from realtime.gateway.fanout import Fanout
+    from realtime.gateway.moves import Moves
+    from realtime.gateway.recall import Recalls
+
+LOOKED_UP: Final = 250
+"""Players whose standing is asked for at one go."""
+A_WATCHER: Final = 0.0001
+"""Seconds that each watched player adds to the tick of others' moves: ten thousand are told once a second."""
+SLOWEST: Final = 5.0
+_RETRY: Final = 0.2
+
+
+class PlayerTopic(Topic):
+    """Where one player stands. `point` is a PlayerPoint, None until it was looked up."""
+
+    __slots__ = ("_players", "player")
+
+    def __init__(self, name: str, fanout: Fanout, player: str, players: Players) -> None:
+        super().__init__(name, fanout, players)
+        self.player = player
+        self._players = players
+
+    def snapshot(self) -> Frame:
+        """See the base: a rank that stands for itself."""
+        return self._frame(self.point, ())
+
+    def make(self, since: Any) -> Frame:
+        """See the base."""
+        point: PlayerPoint = self.point
+        if since.epoch != point.epoch:
+            return self.snapshot()
+        if since.stands() == point.stands():
+            return self.check_of(point)
+        return self._frame(since, self._players.passed(self, since))
+
+    def _frame(self, since: PlayerPoint, passed_by: Sequence[str]) -> Frame:
+        return self.frame_to(self.point, since, passed_by)
+
+    def frame_to(self, point: PlayerPoint, since: PlayerPoint, passed_by: Sequence[str]) -> Frame:
+        """What leads from one point to another of the same epoch; a rank that stands for itself where they are one."""
+        text = messages.rank(self.name, point, since, self._players.board.spec, passed_by)
+        return Frame(text, (point.epoch, point.version))
+
+    def check_of(self, point: PlayerPoint) -> Frame:
+        """Version, total and checksum of a point."""
+        text = messages.check_player(self.name, self.player, point, self._players.board.spec)
+        return Frame(text, (point.epoch, point.version))
+
+    def said(self, *, stale: bool) -> Frame:
+        """See the base."""
+        return Frame(messages.stale(self.name, self._players.clock()) if stale else messages.fresh(self.name))
+
+
+class Players:
+    """The watched players of one board, over its moves. `run` looks up who is new; cancel it to leave."""
+
+    def __init__(
+        self,
+        moves: Moves,
+        recalls: Recalls,
+        ranking: Ranking,
+        fanout: Fanout,
+        *,
+        tick: float,
+        clock: Callable[[], int],
+    ) -> None:
+        self.topics: dict[str, PlayerTopic] = {}
+        self._recalls = recalls
+        self.clock = clock
+        self._moves = moves
+        self._ranking = ranking
+        self._fanout = fanout
+        self._tick = tick
+        self._pending: set[str] = set()
+        self._wanted = asyncio.Event()
+        self._found: dict[str, asyncio.Future[None]] = {}
+        self._closed = False
+        self._cooling: set[PlayerTopic] = set()
+        self._late: set[PlayerTopic] = set()
+        self._cooled: asyncio.TimerHandle | None = None
+        self._others: asyncio.TimerHandle | None = None
+        self._telling = False
+
+    @property
+    def board(self) -> Board:
+        """The board as the epoch of its moves has it."""
+        return self._moves.board
+
+    # -- who is watched ------------------------------------------------------------------------------------------------
+
+    def topic(self, name: str, view: Own) -> PlayerTopic:
+        """The topic of a player; it is looked up when it is new."""
+        topic = self.topics.get(view.player)
+        if topic is None:
+            topic = self.topics[view.player] = PlayerTopic(name, self._fanout, view.player, self)
+            self._want(view.player)
+        return topic
+
+    def _want(self, player: str) -> None:
+        self._pending.add(player)
+        self._wanted.set()
+
+    async def ready(self, topic: PlayerTopic) -> None:
+        """Return when it is known where the player stands."""
+        while topic.point is None:
+            if self._closed:
+                raise RankingUnavailable("the board is not followed any more")
+            found = self._found.get(topic.player)
+            if found is None:
+                found = self._found[topic.player] = asyncio.get_running_loop().create_future()
+            await asyncio.shield(found)
+
+    async def recall(self, topic: PlayerTopic, resume: Resume) -> PlayerPoint | None:
+        """The point that a client holds; None where it is not known any more."""
+        await self._moves.reach_to(*resume)
+        await self.ready(topic)
+        point = await self._recalls.stood(topic.player, *resume)
+        while (topic.point.epoch, topic.point.version) < resume <= (self._moves.epoch, self._moves.version):
+            # It heard of versions in which the player stood as before, as members here have not yet.
+            self._lead(topic)
+            if topic.passing:
+                await asyncio.sleep(self._tick)
+        return point if point is not None and point.version <= topic.point.version else None
+
+    def forget(self, topic: PlayerTopic) -> None:
+        """Nobody watches it any more."""
+        if self.topics.get(topic.player) is topic:
+            del self.topics[topic.player]
+            self._pending.discard(topic.player)
+            self._cooling.discard(topic)
+            self._late.discard(topic)
+            self._moves.watched.remove(topic.player)
+
+    def restart(self) -> None:
+        """An epoch began: everybody is looked up again."""
+        self._pending.update(self.topics)
+        self._wanted.set()
+
+    # -- looking up ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Look up who is new, many at a time, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._pending:
+                names = [self._pending.pop() for _ in range(min(LOOKED_UP, len(self._pending)))]
+                if not await self._look_up(names):
+                    self._pending.update(name for name in names if name in self.topics)
+                    await asyncio.sleep(_RETRY)
+
+    async def _look_up(self, names: list[str]) -> bool:
+        board = self.board
+        try:
+            found = await self._ranking.standings(board.key, board.spec.columns, names)
+        except (Unavailable, BoardChanged):
+            return False
+        return self._moves.when(found, lambda: self._admit(names, found))
+
+    def _admit(self, names: Sequence[str], found: Standings) -> None:
+        places = [
+            (name, None if standing is None else Place(standing.row.key, standing.position, standing.rank))
+            for name, standing in zip(names, found.standings, strict=True)
+            if name in self.topics and name not in self._moves.watched
+        ]
+        if not self._moves.admit(found.version, places):
+            for name, _ in places:
+                self._want(name)
+            return
+        for name, _ in places:
+            self._begin(self.topics[name])
+
+    def _begin(self, topic: PlayerTopic) -> None:
+        point = self._point(topic)
+        if topic.point is None:
+            topic.point = point
+        elif topic.passing:
+            self._late.add(topic)
+            self._cool()
+        else:
+            topic.publish(point)
+        if found := self._found.pop(topic.player, None):
+            found.set_result(None)
+
+    def _point(self, topic: PlayerTopic) -> PlayerPoint:
+        moves = self._moves
+        place = moves.watched.tell(topic.player)
+        return PlayerPoint(moves.epoch, moves.version, moves.total, *(place or ()))
+
+    # -- what moves ----------------------------------------------------------------------------------------------------
+
+    def moved(self, own: Sequence[Move]) -> None:
+        """A version was announced: those who moved hear of it at once, the others at their tick."""
+        for move in own:
+            topic = self.topics.get(move.player)
+            if topic is None or topic.point is None or move.old == move.new:
+                continue
+            if topic in self._cooling or topic.passing:
+                self._late.add(topic)
+            else:
+                self._tell(topic)
+        if self._others is None and not self._telling and self.topics:
+            pause = max(self._tick, min(SLOWEST, len(self.topics) * A_WATCHER))
+            self._others = asyncio.get_running_loop().call_later(pause, self._tell_others)
+
+    def _tell(self, topic: PlayerTopic) -> None:
+        """One's own change, and none again before the tick is over."""
+        if topic.player not in self._moves.watched:
+            return
+        topic.publish(self._point(topic))
+        if self._tick:
+            self._cooling.add(topic)
+            self._cool()
+
+    def _cool(self) -> None:
+        if self._cooled is None:
+            self._cooled = asyncio.get_running_loop().call_later(self._tick, self._tell_late)
+
+    def _tell_late(self) -> None:
+        self._cooled = None
+        late, self._late = self._late, set()
+        self._cooling = set()
+        for topic in late:
+            if topic.passing:
+                self._late.add(topic)
+                self._cool()
+            elif topic.player in self.topics:
+                self._tell(topic)
+
+    def _tell_others(self) -> None:
+        self._others = None
+        self._telling = True
+        self._fanout.run(self._rounds(self._moves.watched.changed()))
+
+    def _rounds(self, names: Sequence[str]) -> Iterator[None]:
+        for start in range(0, len(names), SLICE):
+            if start:
+                yield
+            topics = (self.topics.get(name) for name in names[start : start + SLICE])
+            self._tell_all(
+                [topic for topic in topics if topic is not None and topic.point is not None and not topic.passing]
+            )
+        self._telling = False
+
+    def _tell_all(self, topics: Sequence[PlayerTopic]) -> None:
+        points = [(topic, self._point(topic)) for topic in topics if topic.player in self._moves.watched]
+        passed = self._passed(
+            [(topic, topic.point, point) for topic, point in points if topic.point.epoch == point.epoch],
+            self._moves.version,
+        )
+        for topic, point in points:
+            since = topic.point if topic.point.epoch == point.epoch else point
+            topic.publish(point, topic.frame_to(point, since, passed.get(topic.player, ())))
+
+    # -- who passed ----------------------------------------------------------------------------------------------------
+
+    def passed(self, topic: PlayerTopic, since: PlayerPoint) -> Sequence[str]:
+        """Who passed between a point and the topic's."""
+        changes = [(topic, since, topic.point)]
+        return self._passed(changes, topic.point.version).get(topic.player, ())
+
+    def _passed(
+        self, changes: Iterable[tuple[PlayerTopic, PlayerPoint, PlayerPoint]], until: int
+    ) -> dict[str, list[str]]:
+        """Who passed each, between points of which the later ones are of one version."""
+        by_version: dict[int, list[Stand]] = {}
+        for topic, since, point in changes:
+            by_version.setdefault(since.version, []).append(Stand(topic.player, since.key, point.key))
+        shared = self.board.spec.ranks is RankMode.COMPETITION
+        named: dict[str, list[str]] = {}
+        for version, net in self._moves.log.nets(by_version, until).items():
+            stands = by_version[version]
+            for stand, names in zip(stands, passers(net, stands, shared=shared), strict=True):
+                named[stand.player] = names
+        return named
+
+    # -- keeping true --------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Lead every watcher whose rank is as it was to the newest version, in slices."""
+        self._fanout.run(self._checks(list(self.topics.values())))
+
+    def _checks(self, topics: Sequence[PlayerTopic]) -> Iterator[None]:
+        for start in range(0, len(topics), SLICE):
+            if start:
+                yield
+            for topic in topics[start : start + SLICE]:
+                self._lead(topic)
+
+    def _lead(self, topic: PlayerTopic) -> None:
+        """Tell the newest version, whatever it changes."""
+        moves, held = self._moves, topic.point
+        if held is None or topic.passing or self.topics.get(topic.player) is not topic:
+            return
+        if held.epoch != moves.epoch or held.version == moves.version or topic.player not in moves.watched:
+            return
+        point = self._point(topic)
+        if point.stands() == held.stands():
+            topic.publish(point, topic.check_of(point))
+        else:
+            topic.publish(point)
+
+    def close(self) -> None:
+        """Nothing is to come any more."""
+        for timer in (self._cooled, self._others):
+            if timer is not None:
+                timer.cancel()
+        self._closed = True
+        for found in self._found.values():
+            if not found.done():
+                found.set_result(None)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from realtime.core.model import Board, BoardKey
     from realtime.core.outbox import Packed
-    from realtime.core.ports import Boards, Bus, Fallback, Ledger, Outbox, Players, Ranking, Submissions
+    from realtime.core.ports import Boards, Bus, Channel, Fallback, Ledger, Outbox, Players, Ranking, Submissions
 
 LEASE = 10.0
 
@@ -41,11 +41,12 @@ class Ranked(Protocol):
     ranking: Ranking
     bus: Bus
 
-    async def publish(self, key: BoardKey, announcement: bytes) -> None: ...
+    async def publish(self, key: BoardKey, announcement: bytes, channel: Channel = "top") -> None: ...
     async def announced(self, key: BoardKey) -> list[Announced]: ...
     async def lose_member(self, key: BoardKey) -> None: ...
     async def lose_record(self, key: BoardKey, player: str) -> None: ...
     async def lose_mark(self, key: BoardKey) -> None: ...
+    async def lose_version(self, key: BoardKey, entry: str) -> None: ...
 
 
 class InMemory:
@@ -53,8 +54,8 @@ class InMemory:
         self.bus = MemoryBus()
         self.ranking = MemoryRanking(self.bus)
 
-    async def publish(self, key: BoardKey, announcement: bytes) -> None:
-        self.bus.publish(key, announcement)
+    async def publish(self, key: BoardKey, announcement: bytes, channel: Channel = "top") -> None:
+        self.bus.publish(key, channel, announcement)
 
     async def announced(self, key: BoardKey) -> list[Announced]:
         return self.ranking.announced(key)
@@ -68,6 +69,10 @@ class InMemory:
     async def lose_mark(self, key: BoardKey) -> None:
         del self.ranking._shadows[key]
 
+    async def lose_version(self, key: BoardKey, entry: str) -> None:
+        stream = self.ranking._boards[key].stream
+        stream.remove(next(one for one in stream if one.id == entry))
+
 
 class InRedis:
     def __init__(self, redis: Redis) -> None:
@@ -75,12 +80,12 @@ class InRedis:
         self.bus = RedisBus(redis, timeout=5.0)
         self.ranking = RedisRanking(redis, top_cache=30)
 
-    async def publish(self, key: BoardKey, announcement: bytes) -> None:
-        await self.redis.publish(name(key, "top"), announcement)
+    async def publish(self, key: BoardKey, announcement: bytes, channel: Channel = "top") -> None:
+        await self.redis.publish(name(key, channel), announcement)
 
     async def announced(self, key: BoardKey) -> list[Announced]:
         stream: Any = await self.redis.xrange(name(key, "stream"))
-        return [Announced(entry.decode(), fields[b"t"], fields[b"m"]) for entry, fields in stream]
+        return [Announced(entry.decode(), fields[b"t"], fields[b"m"], fields.get(b"b")) for entry, fields in stream]
 
     async def lose_member(self, key: BoardKey) -> None:
         assert await self.redis.zremrangebyrank(name(key, "zset"), -1, -1) == 1
@@ -90,6 +95,9 @@ class InRedis:
 
     async def lose_mark(self, key: BoardKey) -> None:
         assert await self.redis.delete(name(key, "mark")) == 1
+
+    async def lose_version(self, key: BoardKey, entry: str) -> None:
+        assert await self.redis.xdel(name(key, "stream"), entry) == 1
 
 
 @dataclass(slots=True)

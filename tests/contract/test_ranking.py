@@ -169,6 +169,8 @@ async def refusals(ranked: Ranked, epoch: int) -> set[str]:
         ranking.page(KEY, COLUMNS, 0, 10),
         ranking.around(KEY, COLUMNS, "p0", 2),
         ranking.standings(KEY, COLUMNS, ["p0"]),
+        ranking.stretches(KEY, COLUMNS, [("p0", 1)]),
+        ranking.places(KEY, [bytes(WIDTH)]),
         ranking.position(KEY),
     ):
         with pytest.raises(RankingRefused) as refusal:
@@ -260,6 +262,7 @@ async def test_rows_of_other_columns_are_told_from_the_boards(board: Ranked) -> 
         board.ranking.page(KEY, other, 0, 1),
         board.ranking.around(KEY, other, "p0", 1),
         board.ranking.standings(KEY, other, ["p0"]),
+        board.ranking.stretches(KEY, other, [("p0", 1)]),
     ):
         with pytest.raises(BoardChanged):
             await read

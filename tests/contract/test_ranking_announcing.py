@@ -40,12 +40,11 @@ async def test_every_version_has_one_entry_in_the_stream_named_by_epoch_and_vers
         assert (top.epoch, top.version) == (moved.epoch, moved.version) == (EPOCH, version)
 
 
-async def test_the_stream_keeps_at_least_the_last_512_versions_and_not_all(board: Ranked) -> None:
+async def test_the_stream_keeps_the_last_512_versions(board: Ranked) -> None:
     for seq in range(1, 701):
         await apply(board, entry("ada", seq, seq=seq))
     ids = [one.id for one in await board.announced(KEY)]
-    assert len(ids) < 701
-    assert ids[-512:] == [f"{EPOCH}-{version}" for version in range(701 - 511, 702)]
+    assert ids == [f"{EPOCH}-{version}" for version in range(701 - 511, 702)]
 
 
 async def test_a_newcomer_pushes_the_last_one_out_of_the_window(board: Ranked) -> None:
@@ -86,7 +85,37 @@ async def test_a_new_name_in_the_window_is_a_row(board: Ranked) -> None:
     await apply(board, *crowd(3))
     assert await apply(board, renamed("p1", profile_seq=50, name="Pi")) == 3
     assert [(row.player, row.name) for row in (await last_top(board)).rows] == [("p1", "Pi")]
-    assert (await last_moves(board)).moves == ()
+
+
+async def test_who_is_only_shown_otherwise_is_named_among_the_moves_where_it_stands(board: Ranked) -> None:
+    await apply(board, entry("ann", 9, seq=1), entry("bob", 9, seq=2), entry("cid", 1, seq=3))
+    kept = entry("bob", 9, seq=2).key
+    await apply(board, renamed("bob", profile_seq=50, name="Bo"))
+    assert (await last_moves(board)).moves == (Move("bob", kept, kept, 1, 1),)
+
+
+async def test_a_move_and_a_new_name_of_one_player_are_named_once(board: Ranked) -> None:
+    await apply(board, *crowd(3))
+    climbed = entry("p2", 20_000, seq=60)
+    await apply(board, renamed("p2", profile_seq=50, name="Pi"), climbed, renamed("p0", profile_seq=51, name="Po"))
+    best = entry("p0", 10_000, seq=1).key
+    assert (await last_moves(board)).moves == (
+        Move("p2", entry("p2", 9_998, seq=3).key, climbed.key, 0, 1),
+        Move("p0", best, best, 1, 2),
+    )
+
+
+async def test_who_was_shown_otherwise_and_left_within_the_batch_has_only_left(board: Ranked) -> None:
+    await apply(board, *crowd(2))
+    await apply(board, renamed("p1", profile_seq=50, name="Pi"), gone("p1", seq=60))
+    assert [(move.player, move.new) for move in (await last_moves(board)).moves] == [("p1", b"")]
+
+
+async def test_who_came_was_shown_otherwise_and_left_within_the_batch_is_not_named(board: Ranked) -> None:
+    await apply(board, *crowd(2))
+    there_and_gone = entry("eve", 5, seq=50), renamed("eve", profile_seq=51, name="Eve"), gone("eve", seq=52)
+    await apply(board, *there_and_gone, entry("p1", 20_000, seq=53))
+    assert [move.player for move in (await last_moves(board)).moves] == ["p1"]
 
 
 async def test_what_happens_below_the_window_names_a_version_all_the_same(board: Ranked) -> None:

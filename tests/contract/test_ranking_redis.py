@@ -33,7 +33,7 @@ async def board(redis_ranked: InRedis) -> InRedis:
 
 async def cached(board: InRedis) -> list[str]:
     packed_rows: Any = await board.redis.get(CACHE)
-    return [row.player for row in announcement.decode_rows(COLUMNS, record.unpack_array(packed_rows))]
+    return [row.player for row in record.rows(COLUMNS, record.unpack_array(packed_rows))]
 
 
 async def fade(board: InRedis) -> None:
@@ -132,6 +132,9 @@ async def test_a_redis_that_is_away_is_unavailable_to_every_call() -> None:
             ranking.page(KEY, COLUMNS, 0, 1),
             ranking.around(KEY, COLUMNS, "ada", 1),
             ranking.standings(KEY, COLUMNS, ["ada"]),
+            ranking.stretches(KEY, COLUMNS, [("ada", 1)]),
+            ranking.places(KEY, [bytes(WIDTH)]),
+            ranking.history(KEY, COLUMNS, 1, 1),
             ranking.seq(KEY, "ada"),
             sentinel.read(),
             sentinel.leave("mark"),

@@ -1,168 +1,125 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 from typing import Any
 
-import orjson
 import pytest
+from websockets.frames import Close
 
-from api.live import live
 from realtime.core import closing, messages
-from realtime.core.errors import RankingUnavailable, Unauthenticated
-from realtime.gateway import connection as connections
-from realtime.gateway.connection import Connection
+from realtime.gateway.frame import Encoding
+from tests.bare import BareNode, bare_node
+from tests.wire import Wire, connected, opened, request
 
-
-class Peer:
-    """The socket as the server hands it over: what the client sends, and what it is sent. It may stop reading."""
-
-    def __init__(self, *offered: str) -> None:
-        self.scope = {"subprotocols": list(offered)}
-        self.app = SimpleNamespace(state=SimpleNamespace(service=None))
-        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.reads = asyncio.Event()
-        self.reads.set()
-        self.accepted: list[str | None] = []
-        self.closed: list[tuple[int, str]] = []
-        self.denied: list[Any] = []
-
-    def says(self, **message: Any) -> None:
-        self.incoming.put_nowait({"type": "websocket.receive", "text": orjson.dumps(message).decode()})
-
-    async def accept(self, subprotocol: str | None = None) -> None:
-        self.accepted.append(subprotocol)
-
-    async def receive(self) -> dict[str, Any]:
-        return await self.incoming.get()
-
-    async def send_text(self, text: str) -> None:
-        await self.reads.wait()
-        self.frames.put_nowait(orjson.loads(text))
-
-    async def close(self, code: int, reason: str) -> None:
-        self.closed.append((code, reason))
-
-    async def send_denial_response(self, response: Any) -> None:
-        self.denied.append(response)
-
-
-class Hub:
-    def __init__(self) -> None:
-        self.connections: set[Connection] = set()
-        self.caught_up: list[Connection] = []
-
-    def join(self, connection: Connection) -> None:
-        self.connections.add(connection)
-        connection.reply(messages.welcome(25, 50))
-
-    def leave(self, connection: Connection) -> None:
-        self.connections.discard(connection)
-
-    def catch_up(self, connection: Connection) -> None:
-        connection.behind = False
-        self.caught_up.append(connection)
-
-    async def subscribe(self, *_: Any) -> None:
-        raise RankingUnavailable("away")
-
-
-class Identity:
-    def known(self, _: str) -> None:
-        return None
-
-    async def verify(self, _: str) -> None:
-        raise Unauthenticated("no")
+SETTINGS: dict[str, Any] = {
+    "max_connections": 3,
+    "max_per_address": 2,
+    "origins": ("https://a.example", "https://b.example"),
+    "trusted_proxies": ("127.0.0.0/8",),
+}
 
 
 @pytest.fixture
-def hub() -> Hub:
-    return Hub()
+async def node() -> AsyncIterator[BareNode]:
+    async with bare_node(**SETTINGS) as node:
+        yield node
 
 
-@pytest.fixture
-async def peer(hub: Hub) -> AsyncIterator[Peer]:
-    peer = Peer(messages.SUBPROTOCOL)
-    settings = SimpleNamespace(max_connections=1, max_message=64)
-    peer.app.state.service = SimpleNamespace(hub=hub, settings=settings, identity=Identity())
-    yield peer
-    assert hub.connections == set()
+async def refused(node: BareNode, *headers: str) -> tuple[int, str, bytes]:
+    """Status, code and head of a refusal."""
+    async with connected(node.port) as wire:
+        wire.send(request(*headers))
+        status = await wire.status()
+        problem = await wire.body()
+        assert problem["status"] == status
+        assert b"content-type: application/problem+json" in wire.head.lower()
+        return status, problem["code"], wire.head.lower()
 
 
-async def hung_up(peer: Peer, task: asyncio.Task[None]) -> None:
-    peer.incoming.put_nowait({"type": "websocket.disconnect", "code": 1001})
-    await asyncio.wait_for(task, 5)
+async def test_a_connection_is_welcomed_answered_and_forgotten(node: BareNode) -> None:
+    async with opened(node.port) as wire:
+        assert f"sec-websocket-protocol: {messages.SUBPROTOCOL}".encode() in wire.head.lower()
+        wire.say('{"op":"ping"}')
+        assert (await wire.message())["type"] == "pong"
+        assert node.door.admitted == 1
+    await node.hub.until(0)
+    assert node.door.admitted == 0
 
 
-async def test_a_connection_is_welcomed_answered_and_forgotten(peer: Peer) -> None:
-    task = asyncio.create_task(live(peer))  # type: ignore[arg-type]
-    assert (await peer.frames.get())["type"] == "welcome"
-    peer.says(op="ping")
-    assert (await peer.frames.get())["type"] == "pong"
-    peer.says(op="subscribe", id=4, board="b", view="top")
-    refused = await peer.frames.get()
-    assert (refused["id"], refused["code"]) == (4, "ranking_unavailable")
-    peer.says(op="auth", token="x")
-    assert (await peer.frames.get())["code"] == "unauthenticated"
-    await hung_up(peer, task)
-    assert (peer.accepted, peer.closed) == ([messages.SUBPROTOCOL], [])
+async def test_a_client_may_name_no_subprotocol(node: BareNode) -> None:
+    async with opened(node.port, "Sec-WebSocket-Protocol: ") as wire:
+        assert b"sec-websocket-protocol" not in wire.head.lower()
 
 
-@pytest.mark.parametrize(
-    ("message", "close"),
-    [
-        ({"bytes": b"{}"}, closing.NOT_TEXT),
-        ({"text": "x" * 65}, closing.MESSAGE_TOO_LARGE),
-        ({"text": "é" * 33}, closing.MESSAGE_TOO_LARGE),
-    ],
-)
-async def test_what_is_no_message_closes_the_connection(
-    peer: Peer, message: dict[str, Any], close: closing.Close
-) -> None:
-    peer.incoming.put_nowait({"type": "websocket.receive", **message})
-    await asyncio.wait_for(live(peer), 5)  # type: ignore[arg-type]
-    assert peer.closed == [(close.code, close.reason)]
+async def test_another_subprotocol_is_refused_before_anything_is_said(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(request("Sec-WebSocket-Protocol: rankcast.v9.json, other"))
+        assert await wire.status() == 101
+        assert await wire.closed() == Close(closing.SUBPROTOCOL.code, closing.SUBPROTOCOL.reason)
+        wire.flush()
+        assert await wire.frame() is None
+    await node.hub.until(0)
+    assert node.door.admitted == 0
 
 
-async def test_who_does_not_read_what_it_asked_for_is_closed(peer: Peer) -> None:
-    peer.reads.clear()
-    task = asyncio.create_task(live(peer))  # type: ignore[arg-type]
-    for _ in range(connections.REPLIES + 2):
-        peer.says(op="ping")
-    while not peer.incoming.empty():
-        await asyncio.sleep(0)
-    peer.reads.set()
-    await asyncio.wait_for(task, 5)
-    assert peer.closed == [(closing.OVERLOADED.code, closing.OVERLOADED.reason)]
+async def test_compression_is_the_connections_encoding(node: BareNode) -> None:
+    async with opened(node.port, "Sec-WebSocket-Extensions: permessage-deflate"):
+        assert [connection.encoding for connection in node.hub.connections] == [Encoding.DEFLATED]
 
 
-async def test_who_was_skipped_is_caught_up_with_when_the_socket_has_room(peer: Peer, hub: Hub) -> None:
-    task = asyncio.create_task(live(peer))  # type: ignore[arg-type]
-    await peer.frames.get()
-    peer.reads.clear()
-    (connection,) = hub.connections
-    taken = [connection.write(messages.fresh("b/top/10")) for _ in range(connections.FRAMES + 1)]
-    assert taken == [True] * connections.FRAMES + [False]
-    peer.reads.set()
-    await peer.frames.get()
-    await asyncio.sleep(0)
-    assert hub.caught_up == [connection]
-    await hung_up(peer, task)
+@pytest.mark.parametrize("origin", ["https://a.example", "https://b.example", ""])
+async def test_pages_of_the_origins_in_the_list_and_programs_may_connect(node: BareNode, origin: str) -> None:
+    async with opened(node.port, f"Origin: {origin}"):
+        pass
 
 
-async def test_another_subprotocol_is_refused_before_anything_is_said(peer: Peer) -> None:
-    peer.scope["subprotocols"] = ["rankcast.v9.json"]
-    await live(peer)  # type: ignore[arg-type]
-    assert peer.closed == [(closing.SUBPROTOCOL.code, closing.SUBPROTOCOL.reason)]
-    assert peer.frames.empty()
+@pytest.mark.parametrize("origin", ["https://c.example", "http://a.example", "null", "https://a.example.evil"])
+async def test_pages_of_another_origin_may_not(node: BareNode, origin: str) -> None:
+    assert (await refused(node, f"Origin: {origin}"))[:2] == (403, "origin_refused")
+    assert node.door.admitted == 0
 
 
-async def test_a_node_that_is_full_refuses_the_handshake(hub: Hub, peer: Peer) -> None:
-    other = Connection()
-    hub.connections.add(other)
-    await live(peer)  # type: ignore[arg-type]
-    assert [response.status_code for response in peer.denied] == [503]
-    assert peer.accepted == []
-    hub.connections.discard(other)
+async def test_without_a_list_every_page_may() -> None:
+    async with bare_node() as node, opened(node.port, "Origin: https://c.example"):
+        pass
+
+
+async def test_a_node_that_is_full_says_when_to_come_back(node: BareNode) -> None:
+    wires = [await Wire.open(node.port, f"X-Forwarded-For: 10.0.0.{number}") for number in range(3)]
+    status, code, head = await refused(node, "X-Forwarded-For: 10.0.0.9")
+    assert (status, code) == (503, "overloaded")
+    assert b"retry-after: 1" in head
+    wires[0].close()
+    await node.hub.until(2)
+    wires.append(await Wire.open(node.port, "X-Forwarded-For: 10.0.0.9"))
+    for wire in wires:
+        wire.close()
+
+
+async def test_one_address_takes_only_its_share(node: BareNode) -> None:
+    wires = [await Wire.open(node.port, "X-Forwarded-For: 10.0.0.1") for _ in range(2)]
+    status, code, head = await refused(node, "X-Forwarded-For: 10.0.0.1")
+    assert (status, code) == (429, "address_limit")
+    assert b"retry-after: 1" in head
+    wires.append(await Wire.open(node.port, "X-Forwarded-For: 10.0.0.2"))
+    for wire in wires:
+        wire.close()
+    await node.hub.until(0)
+    wires = [await Wire.open(node.port, "X-Forwarded-For: 10.0.0.1") for _ in range(2)]
+    for wire in wires:
+        wire.close()
+
+
+async def test_a_proxy_that_is_not_trusted_is_the_address() -> None:
+    async with bare_node(**SETTINGS | {"trusted_proxies": ()}) as node:
+        wires = [await Wire.open(node.port, f"X-Forwarded-For: 10.0.0.{number}") for number in range(2)]
+        assert (await refused(node, "X-Forwarded-For: 10.0.0.9"))[1] == "address_limit"
+        for wire in wires:
+            wire.close()
+
+
+async def test_a_node_that_leaves_says_so(node: BareNode) -> None:
+    node.door.draining = True
+    status, code, head = await refused(node)
+    assert (status, code) == (503, "overloaded")
+    assert b"retry-after: 1" in head

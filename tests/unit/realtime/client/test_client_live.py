@@ -3,96 +3,50 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.http11 import Response
 
-from realtime.client.live import ConnectionRefused, Status, WatchRefused, connect, live_address
+from realtime.client import live as live_module
+from realtime.client.live import ConnectionRefused, LiveClosed, Status, connect
 from realtime.core import messages
-from realtime.core.model import RankMode, Row
-from realtime.core.window import Window
+from tests.unit.realtime.client.node import (
+    AROUND,
+    PLAYER,
+    TIMEOUT,
+    TOPIC,
+    Impatient,
+    Node,
+    answer,
+    following,
+    hear,
+    rank,
+    renamed,
+    say,
+    snapshot,
+    snapshot_around,
+    stand,
+    stretch,
+    window,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from realtime.client.reducer import State
-
-TIMEOUT = 10.0
-TOPIC = "b/top/10"
-
-
-class Node:
-    """A node that the test plays: it takes connections, and the test reads and writes their messages."""
-
-    def __init__(self) -> None:
-        self.connections: asyncio.Queue[ServerConnection] = asyncio.Queue()
-        self.url = ""
-
-    async def serve(self, connection: ServerConnection) -> None:
-        self.connections.put_nowait(connection)
-        await connection.wait_closed()
-
-    async def accept(self, *, welcome: bool = True) -> ServerConnection:
-        connection = await asyncio.wait_for(self.connections.get(), TIMEOUT)
-        if welcome:
-            await connection.send(messages.welcome(25, 50).decode())
-        return connection
-
-
-class Impatient(random.Random):
-    """Comes back at once."""
-
-    def random(self) -> float:
-        return 0.0
-
-
-@pytest.fixture
-async def node() -> AsyncIterator[Node]:
-    node = Node()
-    async with serve(node.serve, "127.0.0.1", 0, subprotocols=[messages.SUBPROTOCOL]) as server:
-        node.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield node
-
-
-async def hear(connection: ServerConnection) -> dict[str, Any]:
-    return orjson.loads(await asyncio.wait_for(connection.recv(), TIMEOUT))
-
-
-async def say(connection: ServerConnection, *frames: bytes) -> None:
-    for frame in frames:
-        await connection.send(frame.decode())
-
-
-async def following(states: AsyncIterator[State]) -> State:
-    return await asyncio.wait_for(anext(states), TIMEOUT)
-
-
-def window(version: int, *players: str, epoch: int = 1) -> Window:
-    rows = tuple(Row(player, b"", (100 - place,), place + 1, player) for place, player in enumerate(players))
-    return Window(epoch, version, len(players), rows)
-
-
-def snapshot(state: Window) -> bytes:
-    return messages.snapshot(TOPIC, state, 10, RankMode.COMPETITION)
-
-
-async def answer(connection: ServerConnection, state: Window) -> dict[str, Any]:
-    request = await hear(connection)
-    assert request["op"] == "subscribe"
-    await say(connection, messages.subscribed(request["id"], TOPIC, "snapshot"), snapshot(state))
-    return request
+# -- views ---------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_watch_asks_for_the_board_and_hands_out_its_snapshot(node: Node) -> None:
     async with connect(node.url) as live, contextlib.aclosing(live.top("b", limit=25)) as states:
-        first = asyncio.ensure_future(following(states))
+        first = following(states)
         connection = await node.accept()
         assert connection.subprotocol == "rankcast.v1.json"
+        assert connection.request is not None
         assert connection.request.path == "/v1/live"
-        request = await answer(connection, window(3, "ann"))
-        assert (request["board"], request["view"], request["limit"]) == ("b", "top", 25)
+        request = await answer(connection, snapshot(3, "ann"))
+        assert request == {"op": "subscribe", "id": request["id"], "board": "b", "view": "top", "limit": 25}
         state = await first
         assert (state.version, [entry.player for entry in state.entries]) == (3, ["ann"])
         assert live.status is Status.OPEN
@@ -100,138 +54,155 @@ async def test_a_watch_asks_for_the_board_and_hands_out_its_snapshot(node: Node)
 
 async def test_deltas_and_checks_are_followed(node: Node) -> None:
     async with connect(node.url) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
+        first = following(states)
         connection = await node.accept()
-        await answer(connection, window(3, "ann"))
+        await answer(connection, snapshot(3, "ann"))
         await first
-        await say(connection, messages.delta(TOPIC, window(4, "ann"), 3, [("set", 0, {"name": "Ann"})]))
+        await say(connection, renamed(3, 4, "Ann"))
         assert (await following(states)).entries[0].name == "Ann"
+        await say(connection, messages.check(TOPIC, window(3, "ann"), 10), renamed(4, 5, "ann"))
+        assert (await following(states)).version == 5
+        await say(connection, messages.check(TOPIC, window(9, "ann"), 10))
+        assert (await following(states)).version == 9
+
+
+async def test_where_a_player_stands_is_followed_from_before_the_first_rank(node: Node) -> None:
+    async with connect(node.url) as live, contextlib.aclosing(live.player("b", "ann")) as states:
+        first = following(states)
+        connection = await node.accept()
+        request = await answer(connection, rank(stand(3, None)), topic=PLAYER)
+        assert request == {"op": "subscribe", "id": request["id"], "board": "b", "view": "player", "player": "ann"}
+        state = await first
+        assert (state.player, state.rank, state.score, state.of) == ("ann", None, None, 50)
+        await say(connection, rank(stand(4, 12), stand(3, None)))
+        state = await following(states)
+        assert (state.rank, state.position, state.score, state.seq, state.moved) == (12, 11, (88,), 7, 0)
+        await say(connection, rank(stand(9, 14), stand(4, 12), "bob", "cid"))
+        state = await following(states)
+        assert (state.version, state.rank, state.moved, state.passed_by) == (9, 14, -2, ("bob", "cid"))
+
+
+async def test_me_is_the_player_whom_the_token_names(node: Node) -> None:
+    async with connect(node.url, "secret") as live, contextlib.aclosing(live.player("b")) as states:
+        first = following(states)
+        connection = await node.accept()
+        assert (await hear(connection))["op"] == "auth"
+        assert (await answer(connection, rank(stand(3, 1)), topic=PLAYER))["player"] == "me"
+        assert (await first).player == "ann"
+
+
+async def test_a_stretch_around_a_player_is_followed_with_its_position(node: Node) -> None:
+    async with connect(node.url) as live, contextlib.aclosing(live.around("b", "ann", radius=2)) as states:
+        first = following(states)
+        connection = await node.accept()
+        request = await answer(connection, snapshot_around(stretch(3, 10, "bob", "ann")), topic=AROUND)
+        assert (request["view"], request["player"], request["radius"]) == ("around", "ann", 2)
+        state = await first
+        assert (state.position, [entry.rank for entry in state.entries]) == (10, [11, 12])
+        moved = messages.delta_around(AROUND, stretch(4, 20, "bob", "ann"), 3, [], state.ranks)
+        await say(connection, moved)
+        state = await following(states)
+        assert (state.position, [entry.rank for entry in state.entries]) == (20, [21, 22])
+
+
+# -- readers -------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_slow_reader_gets_the_newest_state_only(node: Node) -> None:
     async with connect(node.url) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
+        first = following(states)
         connection = await node.accept()
-        await answer(connection, window(1, "ann"))
+        await answer(connection, snapshot(1, "ann"))
         await first
         for version in range(2, 6):
-            await say(connection, messages.delta(TOPIC, window(version, "ann"), version - 1, []))
-        # The answer to a second watch comes after the deltas on the same connection.
-        other = live.top("b")
-        second = asyncio.ensure_future(following(other))
-        await answer(connection, window(6, "ann"))
-        await second
+            await say(connection, renamed(version - 1, version, f"Ann {version}"))
+        # The answer to another watch comes after the deltas on the same connection.
+        async with contextlib.aclosing(live.player("b", "ann")) as other:
+            second = following(other)
+            await answer(connection, rank(stand(5, 1)), topic=PLAYER)
+            await second
+        assert (await following(states)).entries[0].name == "Ann 5"
+
+
+async def test_two_readers_of_one_view_share_a_subscription(node: Node) -> None:
+    async with connect(node.url) as live:
+        one, other = live.top("b"), live.top("b")
+        first = following(one)
+        connection = await node.accept()
+        request = await answer(connection, snapshot(3, "ann"))
+        await first
+        assert (await following(other)).version == 3
+        await one.aclose()
+        await say(connection, renamed(3, 4, "Ann"))
+        assert (await following(other)).version == 4
         await other.aclose()
-        assert (await following(states)).version == 6
+        assert await hear(connection) == {"op": "unsubscribe", "id": request["id"], "topic": TOPIC}
 
 
-async def test_the_token_goes_first(node: Node) -> None:
-    async with connect(node.url, token="secret") as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
+async def test_a_reader_that_leaves_before_the_answer_leaves_the_one_who_came_after_untouched(node: Node) -> None:
+    async with connect(node.url) as live:
+        one, other = live.top("b"), live.top("b")
+        first = following(one)
         connection = await node.accept()
-        assert await hear(connection) == {"op": "auth", "token": "secret"}
-        await answer(connection, window(1))
-        await first
-
-
-async def test_a_gap_asks_for_a_fresh_snapshot(node: Node) -> None:
-    async with connect(node.url, chance=Impatient()) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
-        connection = await node.accept()
-        await answer(connection, window(3, "ann"))
-        await first
-        await say(connection, messages.delta(TOPIC, window(9, "ann"), 8, []))
-        # What is said before the snapshot is of no use, even where it would fit.
         request = await hear(connection)
-        assert request["op"] == "subscribe"
-        await say(connection, messages.delta(TOPIC, window(4, "ann"), 3, []))
-        await say(connection, messages.subscribed(request["id"], TOPIC, "snapshot"), snapshot(window(9, "bob")))
-        assert [entry.player for entry in (await following(states)).entries] == ["bob"]
+        first.cancel()
+        await asyncio.wait([first])
+        await one.aclose()
+        second = following(other)
+        await say(connection, messages.subscribed(request["id"], TOPIC, "snapshot"), snapshot(3, "ann"))
+        assert (await second).version == 3
+        await other.aclose()
+        assert (await hear(connection))["op"] == "unsubscribe"
 
 
-async def test_a_list_that_is_not_the_nodes_asks_for_a_fresh_snapshot(node: Node) -> None:
-    async with connect(node.url, chance=Impatient()) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
+async def test_a_reader_that_leaves_before_the_answer_ends_the_subscription_when_that_has_come(node: Node) -> None:
+    async with connect(node.url) as live:
+        states = live.top("b")
+        first = following(states)
         connection = await node.accept()
-        await answer(connection, window(3, "ann"))
-        await first
-        await say(connection, messages.check(TOPIC, window(3, "bob"), 10))
-        await answer(connection, window(3, "bob"))
-        assert [entry.player for entry in (await following(states)).entries] == ["bob"]
+        request = await hear(connection)
+        first.cancel()
+        await asyncio.wait([first])
+        await states.aclose()
+        await say(connection, messages.subscribed(request["id"], TOPIC, "snapshot"), snapshot(3, "ann"))
+        assert await hear(connection) == {"op": "unsubscribe", "id": request["id"], "topic": TOPIC}
 
 
-async def test_a_lost_connection_comes_back_with_the_watch(node: Node) -> None:
-    async with connect(node.url, chance=Impatient()) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
+# -- connections ---------------------------------------------------------------------------------------------------------
+
+
+async def test_frames_may_be_compressed_without_taking_over_a_context(node: Node) -> None:
+    deflate = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
+    async with (
+        serve(
+            node.serve,
+            "127.0.0.1",
+            0,
+            compression=None,
+            extensions=[deflate],
+            subprotocols=[messages.SUBPROTOCOL],
+        ) as server,
+        connect(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as live,
+        contextlib.aclosing(live.top("b")) as states,
+    ):
+        first = following(states)
         connection = await node.accept()
-        await answer(connection, window(3, "ann"))
-        await first
-        await connection.close(1012)
-        connection = await node.accept()
-        assert live.status is Status.RECONNECTING
-        await answer(connection, window(1, "bob", epoch=2))
-        assert (await following(states)).epoch == 2
-        assert live.status is Status.OPEN
-
-
-async def test_a_connection_that_is_told_to_leave_comes_back_at_its_time(node: Node) -> None:
-    async with connect(node.url) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
-        connection = await node.accept()
-        await answer(connection, window(3, "ann"))
-        await first
-        await connection.send(orjson.dumps({"type": "drain", "reconnect_in_ms": 20}).decode())
-        await answer(await node.accept(), window(4, "ann"))
+        assert [one.name for one in connection.protocol.extensions] == ["permessage-deflate"]
+        await answer(connection, snapshot(3, "ann"))
+        assert (await first).version == 3
+        await say(connection, renamed(3, 4, "Ann"))
         assert (await following(states)).version == 4
-        assert connection.close_code == 1000
 
 
 async def test_what_cannot_be_read_drops_the_connection_and_comes_back(node: Node) -> None:
     async with connect(node.url, chance=Impatient()) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
+        first = following(states)
         await (await node.accept()).send("{")
-        await answer(await node.accept(), window(3, "ann"))
-        assert (await first).version == 3
-
-
-async def test_a_refused_watch_says_why(node: Node) -> None:
-    async with connect(node.url) as live, contextlib.aclosing(live.top("nowhere")) as states:
-        first = asyncio.ensure_future(following(states))
-        connection = await node.accept()
-        request = await hear(connection)
-        await say(connection, messages.error("board_unknown", "there is no board nowhere", request["id"]))
-        with pytest.raises(WatchRefused, match="there is no board nowhere") as caught:
-            await first
-        assert caught.value.problem == "board_unknown"
-
-
-async def test_a_refusal_that_passes_is_asked_again(node: Node) -> None:
-    async with connect(node.url, chance=Impatient()) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
-        connection = await node.accept()
-        request = await hear(connection)
-        await say(connection, messages.error("ranking_unavailable", "", request["id"]))
-        await answer(connection, window(3, "ann"))
-        assert (await first).version == 3
-
-
-async def test_a_refused_token_ends_every_watch(node: Node) -> None:
-    async with connect(node.url, token="old") as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
-        await say(await node.accept(), messages.error("unauthenticated", "the token has expired"))
-        with pytest.raises(WatchRefused, match="expired"):
-            await first
-        with pytest.raises(WatchRefused, match="expired"):
-            await anext(live.top("other"))
-
-
-async def test_a_close_that_says_do_not_come_back_is_obeyed(node: Node) -> None:
-    async with connect(node.url) as live, contextlib.aclosing(live.top("b")) as states:
-        first = asyncio.ensure_future(following(states))
-        await (await node.accept()).close(4101, "messages are JSON text")
-        with pytest.raises(ConnectionRefused, match="4101: messages are JSON text"):
-            await first
-        assert live.status is Status.CLOSED
+        broken = orjson.loads(snapshot(3, "ann"))
+        del broken["total"]
+        await answer(await node.accept(), orjson.dumps(broken))
+        await answer(await node.accept(), snapshot(4, "ann"))
+        assert (await first).version == 4
 
 
 async def test_an_address_without_a_node_is_tried_until_there_is_one(node: Node) -> None:
@@ -241,45 +212,99 @@ async def test_an_address_without_a_node_is_tried_until_there_is_one(node: Node)
         connect(f"http://127.0.0.1:{port}", chance=Impatient()) as live,
         contextlib.aclosing(live.top("b")) as states,
     ):
-        first = asyncio.ensure_future(following(states))
-        async with serve(node.serve, "127.0.0.1", port, subprotocols=[messages.SUBPROTOCOL]):
-            await answer(await node.accept(), window(3, "ann"))
+        first = following(states)
+        assert live.status is Status.CONNECTING
+        async with Node.running(port) as late:
+            await answer(await late.accept(), snapshot(3, "ann"))
             assert (await first).version == 3
 
 
-async def test_a_server_that_is_no_node_is_named() -> None:
-    async def nothing_here(connection: ServerConnection, _request: object) -> Any:
-        return connection.respond(404, "nothing here\n")
+async def refusing(status: int, headers: dict[str, str]) -> Any:
+    def refuse(connection: ServerConnection, _request: object) -> Response:
+        response = connection.respond(status, "nothing here\n")
+        response.headers.update(headers)
+        return response
 
     async def never(connection: ServerConnection) -> None:
         raise AssertionError(connection)
 
-    async with serve(never, "127.0.0.1", 0, process_request=nothing_here) as server:
+    return await serve(never, "127.0.0.1", 0, process_request=refuse)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_server_that_is_no_node_is_named(status: int) -> None:
+    async with await refusing(status, {}) as server:
         port = server.sockets[0].getsockname()[1]
         async with connect(f"http://127.0.0.1:{port}") as live:
-            with pytest.raises(ConnectionRefused, match="answers 404"):
+            with pytest.raises(ConnectionRefused, match=f"answers {status}"):
                 await asyncio.wait_for(anext(live.top("b")), TIMEOUT)
+            assert live.status is Status.CLOSED
 
 
-async def test_a_reader_that_leaves_ends_the_subscription(node: Node) -> None:
-    async with connect(node.url) as live:
-        states = live.top("b")
-        first = asyncio.ensure_future(following(states))
-        connection = await node.accept()
-        request = await answer(connection, window(3, "ann"))
-        await first
-        await states.aclose()
-        assert await hear(connection) == {"op": "unsubscribe", "id": request["id"], "topic": TOPIC}
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+async def test_a_node_that_is_full_is_asked_again(node: Node, status: int) -> None:
+    async with await refusing(status, {"Retry-After": "0"}) as full:
+        urls = [f"http://127.0.0.1:{full.sockets[0].getsockname()[1]}", node.url]
+        async with connect(urls, chance=Impatient()) as live, contextlib.aclosing(live.top("b")) as states:
+            first = following(states)
+            await answer(await node.accept(), snapshot(3, "ann"))
+            assert (await first).version == 3
 
 
 @pytest.mark.parametrize(
-    ("url", "address"),
-    [
-        ("http://127.0.0.1:8080", "ws://127.0.0.1:8080/v1/live"),
-        ("https://scores.example/", "wss://scores.example/v1/live"),
-        ("https://scores.example/base", "wss://scores.example/base/v1/live"),
-        ("ws://127.0.0.1:8080/v1/live", "ws://127.0.0.1:8080/v1/live"),
-    ],
+    ("header", "seconds"), [("3", 3.0), ("0", 0.0), ("86400", 60.0), ("soon", 0.0), ("", 0.0), (None, 0.0)]
 )
-def test_the_address_of_the_socket_follows_from_the_nodes(url: str, address: str) -> None:
-    assert live_address(url) == address
+async def test_a_node_that_says_when_to_come_is_not_asked_before(header: str | None, seconds: float) -> None:
+    headers = Headers() if header is None else Headers({"Retry-After": header})
+    told = live_module._retry_after(Response(503, "Service Unavailable", headers))
+    assert told == seconds
+    live = live_module.Live(iter([]), None, Impatient())
+    assert live._wait(live_module._Ending(retry_after=told), attempt=3) == seconds
+
+
+async def test_a_node_that_is_full_is_left_alone_for_as_long_as_it_says(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "LONGEST_RETRY", 0.05)
+    async with await refusing(503, {"Retry-After": "1"}) as full:
+        urls = [f"http://127.0.0.1:{full.sockets[0].getsockname()[1]}", node.url]
+        asked = asyncio.get_running_loop().time()
+        async with connect(urls, chance=Impatient()):
+            await node.accept()
+            assert asyncio.get_running_loop().time() - asked >= 0.05
+
+
+async def test_of_several_nodes_any_may_be_the_first(node: Node) -> None:
+    class Last(random.Random):
+        def random(self) -> float:
+            return 0.999
+
+    async with connect(["http://127.0.0.1:1", node.url], chance=Last()):
+        await node.accept()
+
+
+async def test_an_address_that_is_none_is_refused() -> None:
+    async with connect("nonsense://somewhere") as live:
+        with pytest.raises(ConnectionRefused, match="no address of a WebSocket"):
+            await asyncio.wait_for(anext(live.top("b")), TIMEOUT)
+
+
+async def test_no_address_at_all_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="no address"):
+        async with connect([]):
+            pass
+
+
+async def test_a_reader_elsewhere_ends_when_the_client_does(node: Node) -> None:
+    async with connect(node.url) as live:
+        states = live.top("b")
+        waiting = following(states)
+        connection = await node.accept()
+        await hear(connection)
+    with pytest.raises(LiveClosed):
+        await waiting
+    with pytest.raises(LiveClosed):
+        await anext(live.player("b"))
+    assert live.status is Status.CLOSED
+    await asyncio.wait_for(connection.wait_closed(), TIMEOUT)
+    assert connection.close_code == 1000

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from realtime.client.reducer import OutOfStep, State, apply_check, apply_delta, checksum, from_snapshot, mark_stale
 from realtime.core import delta, messages
 from realtime.core.model import RankMode, Row
+from realtime.core.points import AroundPoint
 from realtime.core.window import Window
 
 TOPIC = "b/top/10"
@@ -175,3 +176,71 @@ def test_a_snapshot_and_its_deltas_equal_every_fresh_snapshot(windows: list[Wind
         assert (state.version, state.total) == (fresh.version, fresh.total)
         assert [entry.rank for entry in state.entries] == [each["rank"] for each in snapshot(after, mode)["entries"]]
         assert apply_check(state, check(after)) == state
+
+
+# -- around a player -----------------------------------------------------------------------------------------------------
+
+AROUND = messages.Around("c", 2)
+
+
+def stretch(window: Window, player: str = "c", radius: int = 2) -> AroundPoint:
+    """The rows around a player, with the position and the shared rank of the first; nothing where it is not ranked."""
+    place = next((place for place, one in enumerate(window.rows) if one.player == player), None)
+    if place is None:
+        return AroundPoint(window.epoch, window.version, window.total)
+    start = max(0, place - radius)
+    ahead = sum(one.score > window.rows[start].score for one in window.rows)
+    rows = window.rows[start : place + radius + 1]
+    return AroundPoint(window.epoch, window.version, window.total, start, ahead + 1, rows)
+
+
+def snapshot_around(point: AroundPoint, mode: RankMode = RankMode.COMPETITION) -> dict[str, Any]:
+    return wire(messages.snapshot_around("b/around/c/2", AROUND, point, mode))
+
+
+def step_around(before: AroundPoint, after: AroundPoint, mode: RankMode = RankMode.COMPETITION) -> dict[str, Any]:
+    ops = delta.diff(before.rows, after.rows)
+    return wire(messages.delta_around("b/around/c/2", after, before.version, ops, mode))
+
+
+@pytest.mark.parametrize(("mode", "ranks"), [(RankMode.COMPETITION, [3, 7]), (RankMode.ORDINAL, [6, 7])])
+def test_a_first_row_may_share_its_rank_with_rows_that_are_not_shown(mode: RankMode, ranks: list[int]) -> None:
+    state = from_snapshot(snapshot_around(AroundPoint(7, 3, 50, 5, 3, (row("b", 30, 1), row("c", 20, 2))), mode))
+    assert state.position == 5
+    assert [entry.rank for entry in state.entries] == ranks
+
+
+def test_a_stretch_that_only_moved_has_other_ranks() -> None:
+    before = AroundPoint(7, 3, 50, 5, 3, (row("b", 30, 1), row("c", 20, 2)))
+    after = dataclasses.replace(before, version=4, position=6, rank=4)
+    state = apply_delta(from_snapshot(snapshot_around(before)), step_around(before, after))
+    assert (state.position, [entry.rank for entry in state.entries]) == (6, [4, 8])
+
+
+def test_around_a_player_who_is_not_ranked_there_is_nothing() -> None:
+    nothing = AroundPoint(7, 3, 50)
+    state = from_snapshot(snapshot_around(nothing))
+    assert (state.position, state.first_rank, state.entries) == (None, None, [])
+    assert apply_check(state, wire(messages.check_around("", dataclasses.replace(nothing, version=4)))).version == 4
+
+
+def test_a_check_of_a_stretch_that_begins_elsewhere_is_out_of_step() -> None:
+    point = AroundPoint(7, 3, 50, 5, 3, (row("c", 20, 2),))
+    state = from_snapshot(snapshot_around(point))
+    with pytest.raises(OutOfStep, match="begins elsewhere at 4"):
+        apply_check(state, wire(messages.check_around("", dataclasses.replace(point, version=4, position=6))))
+
+
+@given(histories(), st.sampled_from(RankMode))
+def test_a_stretch_and_its_deltas_equal_every_fresh_one(windows: list[Window], mode: RankMode) -> None:
+    points = [stretch(window) for window in windows]
+    state = from_snapshot(snapshot_around(points[0], mode))
+    for before, after in itertools.pairwise(points):
+        state = apply_delta(state, step_around(before, after, mode))
+        fresh = from_snapshot(snapshot_around(after, mode))
+        assert (state.version, state.total, state.position) == (fresh.version, fresh.total, fresh.position)
+        assert state.entries == fresh.entries
+        assert [entry.rank for entry in state.entries] == [
+            one["rank"] for one in snapshot_around(after, mode)["entries"]
+        ]
+        assert apply_check(state, wire(messages.check_around("", after))) == state

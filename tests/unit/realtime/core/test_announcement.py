@@ -11,7 +11,7 @@ def test_what_changed_in_the_top_is_read_back_as_it_was_written() -> None:
     state.apply([ranked("ada", 3, seq=1, name="Ada", profile_seq=1), ranked("bob", 2, seq=2)])
     announced = state.apply([gone("bob", seq=3), ranked("cid", 9, seq=4, name="Ünï", profile_seq=4)])
     assert announced is not None
-    top, moved = announced
+    top, moved, left = announced
     assert (top.version, [row.name for row in top.rows], top.gone) == (3, ["Ünï"], ("bob",))
     displays = [state.records[row.player].display for row in top.rows]
     assert announcement.decode_top(COLUMNS, announcement.encode_top(top, displays)) == top

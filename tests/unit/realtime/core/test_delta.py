@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import orjson
@@ -88,12 +87,12 @@ def test_who_falls_is_one_move() -> None:
 
 
 def test_who_stays_with_a_new_name_is_set() -> None:
-    new = [*rows("a"), dataclasses.replace(row("b"), name="Bea"), *rows("c")]
+    new = [*rows("a"), row("b")._replace(name="Bea"), *rows("c")]
     assert led(rows("abc"), new) == [("set", 1, {"name": "Bea"})]
 
 
 def test_a_patch_names_whole_fields_and_null_is_a_value() -> None:
-    old, new = row("a", 1, country="GB"), dataclasses.replace(row("a", 1), picture="a.png")
+    old, new = row("a", 1, country="GB"), row("a", 1)._replace(picture="a.png")
     assert delta.patch(old, new) == {"country": None, "picture": "a.png"}
 
 

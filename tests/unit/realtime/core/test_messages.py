@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from realtime.core import messages
+from realtime.core import closing, messages, sortkey
 from realtime.core.errors import BadRequest, FieldInvalid, IdInvalid, MessageInvalid
-from realtime.core.messages import Authenticate, Ping, SubscribeTop, Unsubscribe
-from realtime.core.model import RankMode, Row
+from realtime.core.messages import Around, Authenticate, Own, Ping, Subscribe, Top, Unsubscribe
+from realtime.core.model import BoardSpec, Column, RankMode, Row
+from realtime.core.points import AroundPoint, PlayerPoint
 from realtime.core.window import Window
 
 WINDOW = Window(7, 3, 12, (Row("ann", b"", (2,), 5, "Ann", "GB"), Row("bob", b"", (1,), 6, "Bö\tb", None, "b.png")))
@@ -18,9 +20,20 @@ WINDOW = Window(7, 3, 12, (Row("ann", b"", (2,), 5, "Ann", "GB"), Row("bob", b""
 @pytest.mark.parametrize(
     ("sent", "request_"),
     [
-        ({"op": "subscribe", "id": 1, "board": "b", "view": "top"}, SubscribeTop(1, "b", 10)),
-        ({"op": "subscribe", "id": "x", "board": "b", "view": "top", "limit": 100}, SubscribeTop("x", "b", 100)),
-        ({"op": "subscribe", "id": 0, "board": "b.-_9", "view": "top", "limit": 25}, SubscribeTop(0, "b.-_9", 25)),
+        ({"op": "subscribe", "id": 1, "board": "b", "view": "top"}, Subscribe(1, "b", Top(10))),
+        ({"op": "subscribe", "id": "x", "board": "b", "view": "top", "limit": 100}, Subscribe("x", "b", Top(100))),
+        ({"op": "subscribe", "id": 0, "board": "b.-_9", "view": "top", "limit": 25}, Subscribe(0, "b.-_9", Top(25))),
+        ({"op": "subscribe", "id": 1, "board": "b", "view": "player"}, Subscribe(1, "b", Own("me"))),
+        ({"op": "subscribe", "id": 1, "board": "b", "view": "player", "player": "p1"}, Subscribe(1, "b", Own("p1"))),
+        ({"op": "subscribe", "id": 1, "board": "b", "view": "around"}, Subscribe(1, "b", Around("me", 5))),
+        (
+            {"op": "subscribe", "id": 1, "board": "b", "view": "around", "player": "p1", "radius": 10},
+            Subscribe(1, "b", Around("p1", 10)),
+        ),
+        (
+            {"op": "subscribe", "id": 1, "board": "b", "view": "top", "resume": {"epoch": 3, "version": 17}},
+            Subscribe(1, "b", Top(10), (3, 17)),
+        ),
         ({"op": "unsubscribe", "id": 2, "topic": "b/top/10"}, Unsubscribe(2, "b/top/10")),
         ({"op": "unsubscribe", "topic": "b/top/10"}, Unsubscribe(None, "b/top/10")),
         ({"op": "auth", "token": "abc"}, Authenticate("abc")),
@@ -72,6 +85,18 @@ SUBSCRIBE = {"op": "subscribe", "id": 1, "board": "b", "view": "top"}
         ({**SUBSCRIBE, "limit": True}, FieldInvalid),
         ({**SUBSCRIBE, "limit": [10]}, FieldInvalid),
         ({**SUBSCRIBE, "limit": {}}, FieldInvalid),
+        ({**SUBSCRIBE, "view": "player", "player": "a/b"}, IdInvalid),
+        ({**SUBSCRIBE, "view": "player", "player": None}, IdInvalid),
+        ({**SUBSCRIBE, "view": "around", "player": 7}, IdInvalid),
+        ({**SUBSCRIBE, "view": "around", "radius": 0}, FieldInvalid),
+        ({**SUBSCRIBE, "view": "around", "radius": 11}, FieldInvalid),
+        ({**SUBSCRIBE, "view": "around", "radius": True}, FieldInvalid),
+        ({**SUBSCRIBE, "view": "around", "radius": "5"}, FieldInvalid),
+        ({**SUBSCRIBE, "resume": 5}, FieldInvalid),
+        ({**SUBSCRIBE, "resume": {}}, FieldInvalid),
+        ({**SUBSCRIBE, "resume": {"epoch": 1, "version": -1}}, FieldInvalid),
+        ({**SUBSCRIBE, "resume": {"epoch": True, "version": 1}}, FieldInvalid),
+        ({**SUBSCRIBE, "resume": {"epoch": 1, "version": 2**63}}, FieldInvalid),
         ({"op": "unsubscribe"}, MessageInvalid),
         ({"op": "unsubscribe", "topic": 5}, MessageInvalid),
         ({"op": "unsubscribe", "topic": "t", "id": {}}, MessageInvalid),
@@ -149,6 +174,68 @@ def test_a_check_carries_the_checksum_of_the_first_rows() -> None:
     assert told(messages.check("t", WINDOW, 1))["crc"] == zlib.crc32(b"ann\t5\tAnn\n")
 
 
+SPEC = BoardSpec(title="", columns=(Column("score"),))
+KEY = sortkey.encode(SPEC.columns, (70,), 5)
+
+
+def test_a_rank_says_where_a_player_stands_and_how_far_it_came() -> None:
+    since, place = PlayerPoint(7, 3, 40, KEY, 12, 11), PlayerPoint(7, 5, 41, KEY, 9, 9)
+    assert told(messages.rank("t", place, since, SPEC, ["bob"])) == {
+        "type": "rank",
+        "topic": "t",
+        "epoch": 7,
+        "from": 3,
+        "version": 5,
+        "rank": 9,
+        "position": 9,
+        "score": 70,
+        "seq": 5,
+        "of": 41,
+        "moved": 2,
+        "passed_by": ["bob"],
+    }
+    ordinal = replace(SPEC, ranks=RankMode.ORDINAL)
+    frame = told(messages.rank("t", place, since, ordinal, []))
+    assert (frame["rank"], frame["moved"]) == (10, 3)
+
+
+def test_the_rank_of_who_is_not_ranked_is_null() -> None:
+    nowhere, place = PlayerPoint(7, 3, 40), PlayerPoint(7, 5, 41, KEY, 9, 9)
+    frame = told(messages.rank("t", nowhere, place, SPEC, []))
+    assert [frame[name] for name in ("rank", "position", "score", "seq", "of", "moved")] == [None] * 4 + [40, 0]
+    assert told(messages.rank("t", place, nowhere, SPEC, []))["moved"] == 0
+
+
+def test_a_check_of_a_player_carries_its_rank() -> None:
+    frame = told(messages.check_player("t", "ann", PlayerPoint(7, 5, 41, KEY, 9, 9), SPEC))
+    crc = zlib.crc32(b"ann\t5\t\n")
+    assert frame == {"type": "check", "topic": "t", "epoch": 7, "version": 5, "total": 41, "crc": crc, "rank": 9}
+    frame = told(messages.check_player("t", "ann", PlayerPoint(7, 5, 41), SPEC))
+    assert (frame["crc"], frame["rank"]) == (0, None)
+
+
+def test_a_stretch_is_told_with_the_position_and_the_rank_of_its_first_row() -> None:
+    rows = (WINDOW.rows[0], WINDOW.rows[1]._replace(score=(2,)))
+    stretch = AroundPoint(7, 3, 12, 5, 4, rows)
+    frame = told(messages.snapshot_around("t", Around("ann", 1), stretch, RankMode.COMPETITION))
+    assert [frame[name] for name in ("position", "player", "radius", "limit", "total")] == [5, "ann", 1, 3, 12]
+    assert [entry["rank"] for entry in frame["entries"]] == [4, 4]
+    frame = told(messages.delta_around("t", stretch, 2, [("out", 2)], RankMode.COMPETITION))
+    assert [frame[name] for name in ("from", "to", "position", "rank", "ops")] == [2, 3, 5, 4, [["out", 2]]]
+    frame = told(messages.delta_around("t", stretch, 2, [], RankMode.ORDINAL))
+    assert (frame["position"], frame["rank"]) == (5, 6)
+    frame = told(messages.check_around("t", stretch))
+    assert (frame["crc"], frame["position"]) == (messages.checksum(rows), 5)
+
+
+def test_the_stretch_around_who_is_not_ranked_is_empty() -> None:
+    nowhere = AroundPoint(7, 3, 12)
+    frame = told(messages.snapshot_around("t", Around("ann", 1), nowhere, RankMode.ORDINAL))
+    assert (frame["position"], frame["entries"]) == (None, [])
+    frame = told(messages.delta_around("t", nowhere, 2, [], RankMode.ORDINAL))
+    assert (frame["position"], frame["rank"]) == (None, None)
+
+
 def test_the_small_messages_carry_what_they_name() -> None:
     assert told(messages.welcome(25, 50)) == {"type": "welcome", "heartbeat": 25, "tick": 50}
     assert told(messages.subscribed(1, "t", "snapshot")) == {
@@ -162,6 +249,8 @@ def test_the_small_messages_carry_what_they_name() -> None:
     assert told(messages.pong()) == {"type": "pong"}
     assert told(messages.stale("t", 9)) == {"type": "stale", "topic": "t", "as_of": 9}
     assert told(messages.fresh("t")) == {"type": "fresh", "topic": "t"}
+    assert told(messages.drain(1500)) == {"type": "drain", "reconnect_in_ms": 1500}
+    assert told(messages.closed(closing.SILENT)) == {"type": "closed", "code": 4002, "reason": closing.SILENT.reason}
 
 
 def test_an_error_names_its_request_or_its_topic_only_where_it_has_one() -> None:

@@ -97,22 +97,73 @@ async def test_what_the_snapshot_holds_already_is_not_taken_twice(world: World, 
     """Announced before the snapshot was taken, heard after the subscription."""
     follower = Follower(world, board)
     follower.feed.resync()
-    await world.bus.subscribe(board.key, follower.feed._heard, follower.feed.resync)
+    await world.bus.subscribe(board.key, "top", follower.feed._heard, follower.feed.resync)
     await world.apply(board, ranked("cid", 9, seq=3))
     assert await follower.is_true()
     assert follower.changes[0] == (1, 3)
 
 
-async def test_a_hole_is_read_over(world: World, board: Board, follower: Follower) -> None:
+async def test_a_hole_is_filled_from_the_stream_without_a_snapshot(
+    world: World, board: Board, follower: Follower
+) -> None:
+    held = follower.feed.window
     world.bus.losing = 1
     await world.apply(board, ranked("lost", 9, seq=3))
-    assert follower.feed.window != await world.truth(board)
+    assert follower.feed.window == held
+    await world.apply(board, ranked("heard", 8, seq=4))
+    assert await follower.is_true()
+    assert (world.ranking.reads, world.ranking.histories) == (1, 1)
+    # Nothing is missing in what can be recalled, either.
+    lost = await follower.feed.recall(1, 3)
+    assert lost is not None
+    assert [row.player for row in lost.rows] == ["lost", "ada", "bob"]
+    await world.apply(board, ranked("next", 7, seq=5))
+    assert follower.feed.window == await world.truth(board)
+
+
+async def test_a_hole_that_the_stream_does_not_hold_any_more_is_read_over(
+    world: World, board: Board, follower: Follower
+) -> None:
+    world.ranking.forgetting = True
+    world.bus.losing = 1
+    await world.apply(board, ranked("lost", 9, seq=3))
     await world.apply(board, ranked("heard", 8, seq=4))
     assert await follower.is_true()
     assert world.ranking.reads == 2
-    await world.apply(board, ranked("next", 7, seq=5))
-    assert follower.feed.window == await world.truth(board)
-    assert world.ranking.reads == 2
+    # What was before the hole is not to be led on from: nobody knows what was in it.
+    assert await follower.feed.recall(1, 2) is None
+    assert await follower.feed.recall(1, 4) == follower.feed.window
+
+
+async def test_tops_from_before_it_began_are_recalled_from_the_stream_read_once_for_all(
+    world: World, board: Board
+) -> None:
+    tops = {2: await world.truth(board)}
+    for seq in range(3, 40):
+        await world.apply(board, ranked(f"p{seq % 7}", seq, seq=seq))
+        tops[seq] = await world.truth(board)
+    follower = Follower(world, board)
+    await follower.feed.ready()
+    recalled = await asyncio.gather(*(follower.feed.recall(1, version) for version in tops))
+    assert [top.rows for top in recalled if top is not None] == [top.rows for top in tops.values()]
+    assert world.ranking.histories == 1
+    assert await follower.feed.recall(1, 0) is None
+
+
+async def test_a_version_that_was_told_elsewhere_and_is_missing_here_is_looked_for(
+    world: World, board: Board, follower: Follower
+) -> None:
+    world.bus.losing = 1
+    await world.apply(board, ranked("lost", 9, seq=3))
+    assert await follower.feed.recall(1, 3) == await world.truth(board)
+
+
+async def test_a_version_that_never_was_costs_one_look_a_second_at_the_most(
+    world: World, board: Board, follower: Follower
+) -> None:
+    assert await asyncio.gather(*(follower.feed.recall(1, 10**9 + n) for n in range(50))) == [None] * 50
+    assert world.ranking.histories <= 2
+    assert board.name == "b"
 
 
 async def test_a_hole_in_what_was_kept_is_read_over(world: World, board: Board) -> None:
@@ -143,6 +194,7 @@ async def test_more_than_it_can_keep_is_read_over(world: World, board: Board, mo
 
 
 async def test_it_never_goes_back(world: World, board: Board, follower: Follower) -> None:
+    world.ranking.forgetting = True
     before = await world.truth(board)
     await world.apply(board, ranked("cid", 9, seq=3))
     # A server that lags behind answers the next reads.
@@ -157,6 +209,7 @@ async def test_it_never_goes_back(world: World, board: Board, follower: Follower
 async def test_a_server_that_stays_behind_is_asked_ever_more_slowly(
     world: World, board: Board, follower: Follower
 ) -> None:
+    world.ranking.forgetting = True
     before = await world.truth(board)
     await world.apply(board, ranked("cid", 9, seq=3))
     world.ranking.old.extend([before] * 1000)
@@ -197,6 +250,7 @@ async def test_another_epoch_is_read_and_its_board_looked_up(world: World, board
 
 
 async def test_within_an_epoch_the_board_is_not_looked_up_again(world: World, follower: Follower) -> None:
+    world.ranking.forgetting = True
     asked = world.boards.asked
     for _ in range(3):
         follower.feed.resync()

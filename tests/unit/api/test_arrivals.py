@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from api.arrivals import Http
+from api.websocket import Handshake
+from tests.bare import BareNode, bare_node
+from tests.wire import PATIENCE, Wire, connected, opened, request
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+TIMEOUT = 0.2
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[BareNode]:
+    async with bare_node(handshake_timeout=TIMEOUT) as node:
+        yield node
+
+
+async def answered(wire: Wire) -> int:
+    """The status of an answer that leaves the connection open; its body is read."""
+    status = await wire.status()
+    (length,) = (line for line in wire.head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    await wire.reader.readexactly(int(length.split(b":")[1]))
+    return status
+
+
+async def test_requests_are_answered_one_after_the_other(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(b"\r\n" + GET[:20])
+        await asyncio.sleep(0)
+        wire.send(GET[20:] + GET)
+        assert [await answered(wire), await answered(wire)] == [200, 200]
+        wire.send(b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody")
+        assert await answered(wire) == 200
+
+
+async def test_a_connection_that_was_used_for_requests_may_become_live(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(GET)
+        assert await answered(wire) == 200
+        wire.send(request() + b"\x81\x82\0\0\0\0{}")
+        assert await wire.status() == 101
+        assert [(await wire.message())["type"] for _ in range(2)] == ["welcome", "pong"]
+        assert not any(isinstance(one, Http) for one in gc.get_objects())
+
+
+async def test_empty_lines_are_no_request(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(b"\r\n\r\n")
+        await asyncio.sleep(TIMEOUT / 4)
+        assert not any(isinstance(one, Http) for one in gc.get_objects())
+        wire.send(GET)
+        assert await answered(wire) == 200
+
+
+async def test_an_upgrade_to_something_else_is_a_request(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(GET[:-2] + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+        assert await answered(wire) == 200
+
+
+async def test_without_connection_upgrade_it_is_a_request(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(GET[:-2] + b"Upgrade: websocket\r\n\r\n")
+        assert await answered(wire) == 200
+
+
+# -- time-outs ---------------------------------------------------------------------------------------------------------
+
+
+async def test_who_says_nothing_is_closed_without_a_word(node: BareNode) -> None:
+    async with connected(node.port) as wire, asyncio.timeout(PATIENCE):
+        assert await wire.reader.read() == b""
+
+
+@pytest.mark.parametrize("said", [GET[:-1], request()[:-4], b"x"])
+async def test_half_a_head_is_a_request_time_out(node: BareNode, said: bytes) -> None:
+    async with connected(node.port) as wire:
+        wire.send(said)
+        assert await wire.status() == 408
+        await wire.ended()
+
+
+async def test_a_head_that_trickles_is_closed_all_the_same(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(b"GET / HTTP/1.1\r\nX: ")
+        async with asyncio.timeout(PATIENCE):
+            while not wire.reader.at_eof() and wire.reader.exception() is None:
+                wire.send(b"y")
+                await asyncio.sleep(TIMEOUT / 10)
+
+
+async def test_a_second_request_that_is_not_finished_is_closed(node: BareNode) -> None:
+    for half in (GET[:10], b"\r\n"):
+        async with connected(node.port) as wire:
+            wire.send(GET)
+            await answered(wire)
+            wire.send(half)
+            started = asyncio.get_running_loop().time()
+            await wire.ended()
+            assert asyncio.get_running_loop().time() - started < 5
+
+
+async def test_a_body_may_take_long_and_not_pause(node: BareNode) -> None:
+    head = b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n"
+    async with connected(node.port) as wire:
+        wire.send(head)
+        for _ in range(20):
+            await asyncio.sleep(TIMEOUT / 8)
+            wire.send(b"x")
+        assert await answered(wire) == 200
+    async with connected(node.port) as wire:
+        wire.send(head + b"x")
+        await wire.ended()
+
+
+async def test_who_was_answered_in_time_stays(node: BareNode) -> None:
+    async with connected(node.port) as wire, opened(node.port) as live:
+        wire.send(GET)
+        await answered(wire)
+        await asyncio.sleep(2 * TIMEOUT)
+        wire.send(GET)
+        assert await answered(wire) == 200
+        live.say("{}")
+        assert (await live.message())["type"] == "pong"
+    assert node.gate._unfinished == {}
+
+
+async def test_many_that_are_late_at_once_are_closed_a_few_at_a_time() -> None:
+    async with bare_node(handshake_timeout=30.0) as node:
+        wires = [await Wire.plain(node.port) for _ in range(600)]
+        async with asyncio.timeout(PATIENCE):
+            while len(node.gate._unfinished) < 600:
+                await asyncio.sleep(0)
+        node.gate._unfinished = dict.fromkeys(node.gate._unfinished, 0.0)
+        node.gate._sweep()
+        assert len(node.gate._unfinished) == 350
+        for wire in wires:
+            await wire.ended()
+            wire.close()
+        assert node.gate._arrivals == set()
+        assert node.gate._timer is None
+
+
+# -- bounds ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_head_has_a_limit(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000)
+        assert await wire.status() == 431
+
+
+async def test_who_finds_no_room_is_told_when_to_come_back() -> None:
+    async with bare_node(max_connections=3) as node, AsyncExitStack() as held:
+        for _ in range(3):
+            await held.enter_async_context(connected(node.port))
+        async with connected(node.port) as wire:
+            assert await wire.status() == 503
+            assert b"Retry-After: 1" in wire.head
+
+
+async def test_handshakes_are_answered_so_many_at_a_time_in_the_order_in_which_they_came() -> None:
+    async with bare_node(handshakes_in_flight=2) as node:
+        admit, order, most = node.door.admit, [], 0
+
+        def noted(origin: str | None, address: str) -> None:
+            nonlocal most
+            most = max(most, sum(isinstance(one, Handshake) for one in gc.get_objects()))
+            order.append(origin)
+            admit(origin, address)
+
+        node.door.admit = noted  # type: ignore[method-assign]
+        node.gate.in_flight = 2
+        wires = []
+        for number in range(20):
+            wires.append(await Wire.plain(node.port))
+            wires[-1].send(request(f"Origin: {number}") + (b"\x81\x82\0\0\0\0{}" if number % 2 else b""))
+            async with asyncio.timeout(PATIENCE):
+                while len(node.gate._queue) <= number:
+                    await asyncio.sleep(0)
+        assert order == []
+        node.gate._finished()
+        node.gate._finished()
+        for wire in wires:
+            assert await wire.status() == 101
+            wire.say("{}")
+            assert [(await wire.message())["type"] for _ in range(2)] == ["welcome", "pong"]
+            wire.close()
+        assert order == [str(number) for number in range(20)]
+        assert most <= 2
+        assert node.gate.in_flight == 0
+
+
+async def test_who_is_lost_while_it_waits_is_not_answered() -> None:
+    async with bare_node(handshakes_in_flight=1) as node:
+        node.gate.in_flight = 1
+        async with connected(node.port) as wire:
+            wire.send(request())
+            async with asyncio.timeout(PATIENCE):
+                while not node.gate._queue:
+                    await asyncio.sleep(0)
+            (waiting,) = node.gate._queue
+            assert waiting._transport is not None
+            waiting._transport.abort()
+            await wire.ended()
+        node.gate._finished()
+        assert (node.gate.in_flight, node.door.admitted, len(node.gate._queue)) == (0, 0, 0)
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_shutdown_sends_away_who_waits_and_waits_for_the_live_ones() -> None:
+    async with bare_node(handshakes_in_flight=1) as node:
+        node.gate.in_flight = 1
+        async with opened_past(node) as live, connected(node.port) as idle, connected(node.port) as waiting:
+            waiting.send(request())
+            async with asyncio.timeout(PATIENCE):
+                while not node.gate._queue or len(node.gate._arrivals) < 2:
+                    await asyncio.sleep(0)
+            node.server.should_exit = True
+            async with asyncio.timeout(PATIENCE):
+                while node.hub.drained is None:
+                    await asyncio.sleep(0)
+            node.gate._finished()
+            assert not any(isinstance(one, Handshake) for one in gc.get_objects())
+            assert await waiting.status() == 503
+            assert await idle.status() == 503
+            assert (await live.closed()).code == 4000
+            assert node.server.server_state.connections == {node.gate}
+            live.flush()
+            await node.hub.until(0)
+            assert node.server.server_state.connections == set()
+
+
+def opened_past(node: BareNode) -> Any:
+    """A live connection, opened although no handshake may begin."""
+    node.gate.in_flight = 0
+
+    class Opened:
+        async def __aenter__(self) -> Wire:
+            self.wire = await Wire.open(node.port)
+            node.gate.in_flight = 1
+            return self.wire
+
+        async def __aexit__(self, *_: object) -> None:
+            self.wire.close()
+
+    return Opened()
+
+
+async def test_nothing_of_a_request_stays(node: BareNode) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            async with connected(node.port) as wire:
+                wire.send(GET)
+                await answered(wire)
+        async with asyncio.timeout(PATIENCE):
+            while any(isinstance(one, (Http, RequestResponseCycle)) for one in gc.get_objects()):
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()

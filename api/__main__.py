@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -20,7 +20,7 @@ from realtime.core.errors import RankcastError, SettingInvalid
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from contextlib import AbstractAsyncContextManager
 
 _GC_THRESHOLD = 20_000
@@ -28,6 +28,15 @@ _GC_THRESHOLD = 20_000
 
 class _Server(uvicorn.Server):
     """uvicorn, silent while it starts: why it could not, `main` says in one line."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop where a signal asks for it. Who has stopped as asked ends well: uvicorn would raise the signal once more."""
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen. Exits where it cannot."""

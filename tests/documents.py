@@ -95,8 +95,12 @@ def path_of(url_path: str) -> str | None:
 
 
 async def check_answer(response: httpx.Response) -> None:
-    """An httpx hook: the answer must be one that openapi.json has, and what was accepted must be in it, too."""
-    await response.aread()
+    """An httpx hook: the answer must be one that openapi.json has, and what was accepted must be in it, too.
+
+    The body of an answer without end is left to whoever reads it: `check_event`.
+    """
+    if not _endless(response):
+        await response.aread()
     request = response.request
     path, method = path_of(request.url.raw_path.decode().split("?")[0]), request.method.lower()
     operation = openapi()["paths"].get(path, {}).get("get" if method == "head" else method)
@@ -108,7 +112,7 @@ async def check_answer(response: httpx.Response) -> None:
     declared = operation["responses"].get(str(response.status_code))
     assert declared is not None, f"{method} {path} answered {response.status_code}, which is not declared"
     _check_response(*resolved(openapi(), declared, where), response)
-    if response.is_success and "requestBody" in operation:
+    if response.is_success and not _endless(response) and "requestBody" in operation:
         _check_accepted(path, method, json.loads(request.content), orjson.loads(response.content))
 
 
@@ -133,10 +137,20 @@ def _check_response(declared: dict[str, Any], at: str, response: httpx.Response)
     if response.request.method == "HEAD" or "content" not in declared:
         assert not response.content
         return
-    kind = response.headers["content-type"].split(";")[0]
+    kind = _kind(response)
     assert kind in declared["content"], f"{kind} is not declared for {response!r}"
+    if _endless(response):
+        return
     value = orjson.loads(response.content) if kind.endswith("json") else response.text
     _rest_validator(at + pointer("content", kind, "schema")).validate(value)
+
+
+def _kind(response: httpx.Response) -> str:
+    return response.headers.get("content-type", "").split(";")[0]
+
+
+def _endless(response: httpx.Response) -> bool:
+    return _kind(response) == "text/event-stream"
 
 
 def check_rest(schema: str, value: object) -> None:
@@ -178,6 +192,16 @@ def check_frame(frame: dict[str, Any]) -> None:
     _live_validator(_schema_of(frame["type"], "send")).validate(frame)
 
 
+def check_event(event: str) -> dict[str, Any]:
+    """The frame of one server-sent event (without the empty line behind it), held against asyncapi.json and its own id."""
+    fields = dict(line.split(": ", 1) for line in event.split("\n"))
+    frame: dict[str, Any] = orjson.loads(fields.pop("data"))
+    check_frame(frame)
+    version = frame.get("to", frame.get("version"))
+    assert fields == ({} if version is None else {"id": f"{frame['epoch']}-{version}"}), event
+    return frame
+
+
 def check_op(message: dict[str, Any]) -> None:
     """Raises ValidationError unless asyncapi.json has this message among what a client sends."""
     _live_validator(_schema_of(message["op"], "receive")).validate(message)
@@ -200,7 +224,7 @@ def messages(action: str) -> set[str]:
 
 
 def vectors(kind: str) -> dict[str, dict[str, Any]]:
-    """The vector files of a kind (`client`, `server`, `reducer`), by name."""
+    """The vector files of a kind (`client`, `server`, `reducer`), by name: for messages their type or op, and what of it."""
     return {
         path.name.removeprefix(f"{kind}.").removesuffix(".json"): orjson.loads(path.read_bytes())
         for path in sorted(VECTORS.glob(f"{kind}.*.json"))

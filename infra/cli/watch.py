@@ -65,7 +65,12 @@ def watch(service: Service, *, board: str, limit: str, as_json: bool) -> None:
 async def _watch(service: Service, board: str, limit: int, as_json: bool) -> None:
     async with service.rest() as rest:
         document = await rest.board(board)
-    async with connect(service.url, service.token(Role.SERVER)) as live, aclosing(live.top(board, limit)) as states:
+
+    def token() -> str | None:
+        # Asked for anew on each connection and before it ends: a screen may watch for weeks.
+        return service.token(Role.SERVER)
+
+    async with connect(service.url, token) as live, aclosing(live.top(board, limit)) as states:
         if as_json:
             await _print_lines(states)
         else:

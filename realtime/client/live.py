@@ -1,56 +1,74 @@
 """A typed client of `/v1/live`: boards as they change, over one connection that comes back by itself.
 
-    async with connect("http://127.0.0.1:8080") as live:
+    async with connect("http://127.0.0.1:8080", token) as live:
         async for board in live.top("arcade", limit=10):
             print(board.version, board.entries)
 
-What it hands out is always one version of the board. Whoever reads slower than the board changes gets the newest state
-only: nothing queues up.
+`live.player("arcade")` follows where the token's own player stands, `live.around("arcade", "ada", radius=5)` a player with
+the neighbours. Any number of these share the connection.
+
+What they hand out is always one version of the board, and never one before. Whoever reads slower than the board changes
+gets the newest state only: nothing queues up. After a lost connection the node, or the next one, leads on from the version
+that is held.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import orjson
-from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
+from realtime.client.address import in_turn, live_address
 from realtime.client.backoff import full_jitter
-from realtime.client.reducer import OutOfStep, State, apply_check, apply_delta, from_snapshot, mark_stale
+from realtime.client.errors import ConnectionRefused, LiveClosed, LiveError, TokenFailed, WatchRefused
+from realtime.client.player import PlayerState
+from realtime.client.reducer import OutOfStep, State
+from realtime.client.session import Session
+from realtime.client.watch import Reader, Watches
 from realtime.core.closing import Close
 from realtime.core.errors import RankcastError
-from realtime.core.messages import SUBPROTOCOL
+from realtime.core.messages import DEFAULT_RADIUS, ME, SUBPROTOCOL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 
+    from websockets.http11 import Response
+
+    from realtime.client.token import Token
+    from realtime.client.watch import Watch
+
+__all__ = [
+    "ConnectionRefused",
+    "Live",
+    "LiveClosed",
+    "LiveError",
+    "PlayerState",
+    "State",
+    "Status",
+    "TokenFailed",
+    "WatchRefused",
+    "connect",
+    "live_address",
+]
+
+V = TypeVar("V", State, PlayerState)
 
 OPEN_TIMEOUT: Final = 10.0
-ANSWER_TIMEOUT: Final = 10.0
-"""Seconds until the node has said welcome, or answered what we asked."""
 CLOSE_TIMEOUT: Final = 2.0
 KEEPALIVE: Final = 20.0
 """Seconds between our pings, and for each answer: a network that is gone says nothing."""
-LONGEST_WAIT: Final = 2.0
-"""Seconds after which the clock is looked at, even when nothing comes."""
-RESYNC: Final = 1.0
-"""Seconds within which a fresh snapshot is asked for, at random: a fault must not become a storm of snapshots."""
 STEADY: Final = 10.0
 """A connection that held this long was a good one: the next loss starts from the shortest wait."""
+LONGEST_RETRY: Final = 60.0
+"""Seconds that a node may ask us to stay away."""
 MAX_MESSAGE: Final = 4 * 2**20
-PASSING: Final = frozenset(
-    {"unavailable", "overloaded", "not_yet", "store_unavailable", "ranking_unavailable", "ranking_refused"}
-)
-"""Errors that pass: the same subscription may succeed later."""
 
 
 class Status(StrEnum):
@@ -62,125 +80,132 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
-class LiveError(RankcastError):
-    """The base of what a watch ends with."""
+@dataclass(slots=True)
+class _Ending:
+    """How a connection ended: whether it was a good one, until when to stay away as told (seconds, the loop's time)."""
 
-    code: ClassVar[str] = "live"
-
-
-class WatchRefused(LiveError):
-    """The node refuses this watch. `problem` is its stable code."""
-
-    code: ClassVar[str] = "watch_refused"
-
-    def __init__(self, problem: str, message: str) -> None:
-        super().__init__(f"{message} ({problem})" if message else problem)
-        self.problem = problem
-
-
-class ConnectionRefused(LiveError):
-    """The node does not want this client back, or is no Rankcast node."""
-
-    code: ClassVar[str] = "connection_refused"
-
-
-class Watch:
-    """What one reader follows. A single slot holds the newest state; `changed` says that it was filled."""
-
-    def __init__(self, number: int, request: dict[str, Any]) -> None:
-        self.id = number
-        self.request = request
-        self.topic: str | None = None
-        self.state: State | None = None
-        self.error: RankcastError | None = None
-        self.changed = asyncio.Event()
-        self.asked_at: float | None = None
-        """When we asked for the snapshot that has not come yet."""
-        self.ask_at: float | None = 0.0
-        """When to ask next; None when nothing is to be asked."""
-        self.attempt = 0
-
-    def fill(self, state: State) -> None:
-        """Hand out a state."""
-        self.state = state
-        self.changed.set()
-
-    def fail(self, error: RankcastError) -> None:
-        """End the watch with an error."""
-        self.error = error
-        self.ask_at = self.asked_at = None
-        self.changed.set()
-
-    def lose(self) -> None:
-        """The connection is gone: ask again on the next."""
-        self.topic = None
-        self.asked_at = None
-        self.ask_at = 0.0
+    held: bool = False
+    return_at: float | None = None
+    retry_after: float = 0.0
 
 
 class Live:
-    """One connection and what is watched over it. `connect` makes it and ends it."""
+    """One connection and what is watched over it. `connect` makes it and ends it.
 
-    def __init__(self, url: str, token: str | None, chance: random.Random) -> None:
+    `status` is the connection's. The counters tell what became of it: `reconnects` after the first connection; of the
+    subscriptions that were answered, `resumed` were led on from the version held and `snapshots` told afresh; `out_of_step`
+    counts messages that did not fit what was held, and checks that found it wrong.
+    """
+
+    def __init__(self, addresses: Iterator[str], token: Token, chance: random.Random) -> None:
         self.status = Status.CONNECTING
-        self._url = url
+        self._addresses = addresses
         self._token = token
         self._chance = chance
-        self._watches: dict[int, Watch] = {}
-        self._numbers = itertools.count(1)
-        self._socket: ClientConnection | None = None
-        self._welcomed_at: float | None = None
-        self._leave_at: float | None = None
+        self._watches = Watches()
+        self._session: Session | None = None
+        self._welcomes = 0
         self._error: RankcastError | None = None
 
-    async def top(self, board: str, limit: int = 10) -> AsyncGenerator[State]:
+    @property
+    def reconnects(self) -> int:
+        """Connections that a node has welcomed, but for the first."""
+        return max(0, self._welcomes - 1)
+
+    @property
+    def resumed(self) -> int:
+        """Subscriptions that were led on from the version held."""
+        return self._watches.resumed
+
+    @property
+    def snapshots(self) -> int:
+        """Subscriptions that were told afresh, the first ones among them."""
+        return self._watches.snapshots
+
+    @property
+    def out_of_step(self) -> int:
+        """Times a message did not fit what was held, or a check found it wrong."""
+        return self._watches.out_of_step
+
+    # -- watching ------------------------------------------------------------------------------------------------------
+
+    def top(self, board: str, limit: int = 10) -> AsyncGenerator[State]:
         """The best `limit` (10, 25, 50 or 100) of a board, now and after each change.
 
-        Raises WatchRefused when the node refuses it (no such board, not allowed), ConnectionRefused when the node does
-        not want us back. A lost connection raises nothing: the states go on when it is back.
+        Iterating raises WatchRefused when the node refuses it (no such board, not allowed), ConnectionRefused when the
+        node does not want us back, TokenFailed, and LiveClosed once the client was ended. A lost connection raises
+        nothing: the states go on when it is back.
         """
-        watch = Watch(next(self._numbers), {"board": board, "view": "top", "limit": limit})
+        return self._states({"board": board, "view": "top", "limit": limit}, State)
+
+    def player(self, board: str, player: str = ME) -> AsyncGenerator[PlayerState]:
+        """Where a player stands, now and whenever that changes; `me` is the player whom the token names.
+
+        A player who is not ranked yet may be watched: the first rank comes when there is one. Raises as `top` does.
+        """
+        return self._states({"board": board, "view": "player", "player": player}, PlayerState)
+
+    def around(self, board: str, player: str = ME, radius: int = DEFAULT_RADIUS) -> AsyncGenerator[State]:
+        """A player and up to `radius` (1 to 10) neighbours on either side; the stretch moves with the player.
+
+        `position` is the first row's; it is None, and there are no rows, while the player is not ranked. Raises as `top`
+        does.
+        """
+        return self._states({"board": board, "view": "around", "player": player, "radius": radius}, State)
+
+    async def _states(self, request: dict[str, Any], kind: type[V]) -> AsyncGenerator[V]:
         if self._error is not None:
             raise self._error
-        self._watches[watch.id] = watch
+        reader = Reader()
+        watch = self._watches.join(request, reader)
         try:
-            await self._ask_due([watch])
+            if self._session is not None:
+                await self._session.ask_due()
             while True:
-                await watch.changed.wait()
-                watch.changed.clear()
-                if watch.error is not None:
-                    raise watch.error
-                if watch.state is not None:
-                    yield watch.state
+                held = await reader.next()
+                if isinstance(held, kind):
+                    yield held
         finally:
-            await self._unwatch(watch)
+            watch.readers.remove(reader)
+            if not watch.readers:
+                await self._unwatch(watch)
 
-    def ended(self, task: asyncio.Task[None]) -> None:
-        """`run` is over: its error ends every watch."""
-        if task.cancelled():
-            return
-        error = task.exception()
-        self._end(error if isinstance(error, RankcastError) else LiveError(f"the live client failed: {error!r}"))
+    async def _unwatch(self, watch: Watch) -> None:
+        if self._session is None:
+            self._watches.drop(watch)
+        else:
+            await self._session.unwatch(watch)
+
+    # -- connections ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Hold the connection for as long as the task lives. Raises ConnectionRefused."""
-        loop = asyncio.get_running_loop()
+        """Hold a connection for as long as the task lives. Raises WatchRefused, ConnectionRefused, TokenFailed."""
         attempt = 0
-        while True:
-            left_as_told = await self._connect_once()
-            held = self._welcomed_at is not None and loop.time() - self._welcomed_at >= STEADY
-            self._forget_socket()
-            attempt = 0 if held or left_as_told else attempt
-            if not left_as_told:
-                await asyncio.sleep(full_jitter(attempt, self._chance.random()))
-                attempt += 1
+        for address in self._addresses:
+            ending = await self._connect_once(address)
+            self._session = None
+            self._watches.lose()
+            if self.status is Status.OPEN:
+                self.status = Status.RECONNECTING
+            attempt = 0 if ending.held else attempt
+            await asyncio.sleep(self._wait(ending, attempt))
+            attempt += 1
 
-    async def _connect_once(self) -> bool:
-        """Hold one connection until it ends; whether we left because the node told us to."""
+    def _wait(self, ending: _Ending, attempt: int) -> float:
+        """Seconds until the next connection. Who was told when to come has been spread already."""
+        if ending.return_at is None:
+            return ending.retry_after + full_jitter(attempt, self._chance.random())
+        told = max(0.0, ending.return_at - asyncio.get_running_loop().time())
+        return told + (full_jitter(attempt, self._chance.random()) if attempt else 0.0)
+
+    async def _connect_once(self, address: str) -> _Ending:
+        """Hold one connection until it ends."""
+        ending = _Ending()
         try:
             async with open_socket(
-                self._url,
+                address,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
+                compression="deflate",
                 open_timeout=OPEN_TIMEOUT,
                 close_timeout=CLOSE_TIMEOUT,
                 ping_interval=KEEPALIVE,
@@ -188,154 +213,70 @@ class Live:
                 max_size=MAX_MESSAGE,
                 proxy=None,
             ) as socket:
-                return await self._follow(socket)
+                self._session = session = Session(socket, self._watches, self._token, self._chance, self._welcomed)
+                try:
+                    await session.follow()
+                except asyncio.CancelledError:
+                    # Left as it is, it would tell the node of an internal error.
+                    await socket.close()
+                    raise
+                finally:
+                    _note(ending, session)
         except ConnectionClosed as error:
             if error.rcvd is not None and not Close(error.rcvd.code, error.rcvd.reason).come_back:
                 raise ConnectionRefused(f"the node closed with {error.rcvd.code}: {error.rcvd.reason}") from error
         except InvalidURI as error:
-            raise ConnectionRefused(f"{self._url} is no address of a WebSocket") from error
+            raise ConnectionRefused(f"{address} is no address of a WebSocket") from error
         except InvalidStatus as error:
             status = error.response.status_code
             if status < 500 and status not in {408, 429}:  # noqa: PLR2004 - HTTP
-                raise ConnectionRefused(f"{self._url} answers {status}: is it a Rankcast node?") from error
+                raise ConnectionRefused(f"{address} answers {status}: is it a Rankcast node?") from error
+            ending.retry_after = _retry_after(error.response)
         except (OSError, TimeoutError, InvalidHandshake):
             pass
         except (KeyError, TypeError, ValueError, OutOfStep):
             # It says what this client cannot read. Another node, or a later one, may do better.
             pass
-        return False
+        return ending
 
-    async def _follow(self, socket: ClientConnection) -> bool:
-        self._socket = socket
-        clock = asyncio.get_running_loop().time
-        opened_at = clock()
-        while True:
-            text = await _receive(socket, self._next_due(clock()))
-            if text is not None:
-                await self._take(socket, orjson.loads(text))
-            now = clock()
-            if self._leave_at is not None and now >= self._leave_at:
-                return True
-            if self._silent(now, opened_at):
-                return False
-            await self._ask_due(self._watches.values())
-
-    def _next_due(self, now: float) -> float:
-        due = [watch.ask_at for watch in self._watches.values() if watch.ask_at]
-        if self._leave_at is not None:
-            due.append(self._leave_at)
-        return min([now + LONGEST_WAIT, *due])
-
-    def _silent(self, now: float, opened_at: float) -> bool:
-        """Whether the node owes an answer for too long: it may answer pings and still be no use."""
-        if self._welcomed_at is None:
-            return now - opened_at > ANSWER_TIMEOUT
-        return any(watch.asked_at and now - watch.asked_at > ANSWER_TIMEOUT for watch in self._watches.values())
-
-    async def _take(self, socket: ClientConnection, message: dict[str, Any]) -> None:
-        match message.get("type"):
-            case "welcome":
-                await self._welcomed(socket)
-            case "subscribed":
-                await self._subscribed(socket, message)
-            case "snapshot" | "delta" | "check" | "stale" | "fresh":
-                for watch in self._watches.values():
-                    if watch.topic == message["topic"]:
-                        self._reduce(watch, message)
-            case "drain":
-                self._leave_at = asyncio.get_running_loop().time() + message["reconnect_in_ms"] / 1000
-            case "error":
-                self._refused(message)
-
-    async def _welcomed(self, socket: ClientConnection) -> None:
-        self._welcomed_at = asyncio.get_running_loop().time()
+    def _welcomed(self) -> None:
+        self._welcomes += 1
         self.status = Status.OPEN
-        if self._token is not None:
-            await _send(socket, {"op": "auth", "token": self._token})
 
-    async def _subscribed(self, socket: ClientConnection, message: dict[str, Any]) -> None:
-        watch = self._watches.get(message["id"])
-        if watch is not None:
-            watch.topic = message["topic"]
-        elif not self._is_watched(message["topic"]):
-            # Its reader left before the answer came.
-            await _send(socket, {"op": "unsubscribe", "id": message["id"], "topic": message["topic"]})
+    # -- the end -------------------------------------------------------------------------------------------------------
 
-    def _reduce(self, watch: Watch, message: dict[str, Any]) -> None:
-        kind, state = message["type"], watch.state
-        if kind == "snapshot":
-            watch.asked_at, watch.attempt = None, 0
-            watch.fill(from_snapshot(message))
-            return
-        # What comes before the snapshot that we wait for is of no use.
-        if state is None or watch.asked_at is not None or watch.ask_at is not None:
-            return
-        try:
-            if kind == "delta":
-                watch.fill(apply_delta(state, message))
-            elif kind == "check":
-                watch.fill(apply_check(state, message))
-            else:
-                watch.fill(mark_stale(state, stale=kind == "stale"))
-        except OutOfStep:
-            watch.ask_at = asyncio.get_running_loop().time() + RESYNC * self._chance.random()
-
-    def _refused(self, message: dict[str, Any]) -> None:
-        error = WatchRefused(message["code"], message.get("message", ""))
-        watch = self._watches.get(message.get("id", 0))
-        if watch is None:
-            # Our token is refused: what was asked with it would be, too.
-            if error.problem == "unauthenticated":
-                self._end(error)
-            return
-        watch.asked_at = None
-        if error.problem not in PASSING:
-            watch.fail(error)
-            return
-        watch.ask_at = asyncio.get_running_loop().time() + full_jitter(watch.attempt, self._chance.random())
-        watch.attempt += 1
-
-    async def _ask_due(self, watches: Iterable[Watch]) -> None:
-        """Send the subscriptions whose time has come; without a connection they wait for the next."""
-        if self._socket is None or self._welcomed_at is None:
-            return
-        now = asyncio.get_running_loop().time()
-        for watch in list(watches):
-            if watch.ask_at is not None and watch.ask_at <= now and watch.error is None:
-                watch.ask_at, watch.asked_at = None, now
-                with suppress(ConnectionClosed):
-                    await _send(self._socket, {"op": "subscribe", "id": watch.id, **watch.request})
-
-    async def _unwatch(self, watch: Watch) -> None:
-        self._watches.pop(watch.id, None)
-        if self._socket is not None and watch.topic is not None and not self._is_watched(watch.topic):
-            with suppress(ConnectionClosed):
-                await _send(self._socket, {"op": "unsubscribe", "id": watch.id, "topic": watch.topic})
-
-    def _is_watched(self, topic: str) -> bool:
-        return any(watch.topic == topic for watch in self._watches.values())
-
-    def _forget_socket(self) -> None:
-        self._socket = self._welcomed_at = self._leave_at = None
-        if self.status is Status.OPEN:
-            self.status = Status.RECONNECTING
-        for watch in self._watches.values():
-            watch.lose()
-
-    def _end(self, error: RankcastError) -> None:
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """`run` is over: its error ends every watch."""
+        failed = None if task.cancelled() else task.exception()
+        error: RankcastError
+        if task.cancelled():
+            error = LiveClosed("the live client was ended")
+        elif isinstance(failed, RankcastError):
+            error = failed
+        else:
+            error = LiveError(f"the live client failed: {failed!r}")
         self.status = Status.CLOSED
         self._error = error
-        for watch in self._watches.values():
-            watch.fail(error)
+        self._session = None
+        self._watches.end(error)
 
 
 @asynccontextmanager
-async def connect(url: str, token: str | None = None, *, chance: random.Random | None = None) -> AsyncIterator[Live]:
-    """Watch boards of the node at `url` (http, https, ws or wss), as the bearer of `token` where boards are not public.
+async def connect(
+    url: str | Sequence[str], token: Token = None, *, chance: random.Random | None = None
+) -> AsyncIterator[Live]:
+    """Watch boards of the node at `url` (http, https, ws or wss), or of the nodes at several, one after the other.
 
-    Nothing is awaited here: a node that is not there yet is tried again until it is. `chance` spreads the waits.
+    `token` is that of the bearer, where boards are not public and for `me`. A function, plain or async, is asked for one
+    on each connection, and for the next one before the last has expired: it is renewed while the connection goes on. What
+    it raises but OSError and TimeoutError ends the client with TokenFailed.
+
+    Nothing is awaited here: a node that is not there yet is tried again until it is. `chance` spreads the waits and, where
+    there are several nodes, picks the first. Raises ValueError for no address at all.
     """
-    live = Live(live_address(url), token, chance or random.Random())  # noqa: S311 - spreads waits, no secret
+    chance = chance or random.Random()  # noqa: S311 - spreads waits, no secret
+    urls = [url] if isinstance(url, str) else url
+    live = Live(in_turn(urls, chance.random() if len(urls) > 1 else 0.0), token, chance)
     task = asyncio.create_task(live.run())
     task.add_done_callback(live.ended)
     try:
@@ -345,22 +286,13 @@ async def connect(url: str, token: str | None = None, *, chance: random.Random |
         await asyncio.wait([task])
 
 
-def live_address(url: str) -> str:
-    """Where a node's WebSocket is: `http://host:port` becomes `ws://host:port/v1/live`. A full address is kept."""
-    parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    path = parts.path if parts.path.endswith("/v1/live") else parts.path.rstrip("/") + "/v1/live"
-    return urlunsplit((scheme, parts.netloc, path, parts.query, ""))
+def _note(ending: _Ending, session: Session) -> None:
+    welcomed_at = session.welcomed_at
+    ending.held = welcomed_at is not None and asyncio.get_running_loop().time() - welcomed_at >= STEADY
+    ending.return_at = session.leave_at
 
 
-async def _receive(socket: ClientConnection, until: float) -> str | bytes | None:
-    """The next message, None when none comes until then (on the loop's clock). Cancelling `recv` loses nothing."""
-    try:
-        async with asyncio.timeout_at(until):
-            return await socket.recv()
-    except TimeoutError:
-        return None
-
-
-async def _send(socket: ClientConnection, message: dict[str, Any]) -> None:
-    await socket.send(orjson.dumps(message).decode())
+def _retry_after(response: Response) -> float:
+    """Seconds that the node asks us to stay away; 0 where it does not say."""
+    told = response.headers.get("Retry-After", "")
+    return min(float(told), LONGEST_RETRY) if told.isascii() and told.isdigit() else 0.0

@@ -1,4 +1,4 @@
-"""What a topic's messages make of its list: pure functions, no clock and no network.
+"""What a topic's messages make of its list, a top or the stretch around a player: pure functions, no clock and no network.
 
 `apply(snapshot, deltas)` equals a fresh snapshot at every version, or says that it cannot know (OutOfStep): then whoever
 holds the state asks for a snapshot. Messages are decoded JSON, as the design's section 5 has them.
@@ -44,9 +44,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A topic at one version. `rows` are the entries as the wire has them, best first; `total` counts the whole board.
+    """A list at one version. `rows` are the entries as the wire has them, best first; `total` counts the whole board.
 
-    `stale` is set while the node answers from what it has because the ranking is away.
+    `position` (from 0) and `first_rank` (from 1) are the first row's. Both are None, and there are no rows, around a player
+    who is not ranked. `stale` is set while the node answers from what it has because the ranking is away.
     """
 
     topic: str
@@ -55,24 +56,29 @@ class State:
     total: int
     ranks: RankMode
     rows: tuple[Mapping[str, Any], ...]
+    position: int | None = 0
+    first_rank: int | None = 1
     stale: bool = False
 
     @property
     def entries(self) -> list[Entry]:
-        """The rows with their ranks."""
-        return list(_ranked(self.rows, self.ranks))
+        """The rows with their ranks: they follow from the first row's, the order and the mode."""
+        return list(_ranked(self.rows, self.ranks, self.first_rank or 1, self.position or 0))
 
 
 def from_snapshot(message: Message) -> State:
-    """The state that a `snapshot` of a top view is. Raises OutOfStep when it is not one."""
+    """The state that a `snapshot` of a top or of a stretch around a player is. Raises OutOfStep when it is neither."""
     try:
+        entries, position = message["entries"], message.get("position", 0)
         return State(
             topic=message["topic"],
             epoch=message["epoch"],
             version=message["version"],
             total=message["total"],
             ranks=RankMode(message["ranks"]),
-            rows=tuple(message["entries"]),
+            rows=tuple(entries),
+            position=position,
+            first_rank=entries[0]["rank"] if entries else None if position is None else position + 1,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise OutOfStep(f"a snapshot that this client cannot read: {error!r}") from error
@@ -80,23 +86,33 @@ def from_snapshot(message: Message) -> State:
 
 def apply_delta(state: State, message: Message) -> State:
     """The state after a `delta`. Raises OutOfStep when it does not follow, or an operation points outside the list."""
-    _same_epoch(state, message)
+    same_epoch(state.epoch, message)
     if message["from"] != state.version:
         raise OutOfStep(f"a delta from {message['from']} at {state.version}")
     rows: list[dict[str, Any]] = [dict(row) for row in state.rows]
     _check(message["ops"], len(rows))
     apply(rows, message["ops"])
-    return replace(state, version=message["to"], total=message["total"], rows=tuple(rows))
+    return replace(
+        state,
+        version=message["to"],
+        total=message["total"],
+        rows=tuple(rows),
+        # A top begins where it always does, and says nothing of it.
+        position=message.get("position", state.position),
+        first_rank=message.get("rank", state.first_rank),
+    )
 
 
 def apply_check(state: State, message: Message) -> State:
     """The state that a `check` proves, at its version and total. Raises OutOfStep when the list is not the node's."""
-    _same_epoch(state, message)
+    same_epoch(state.epoch, message)
     # A snapshot of our own may be newer than what the node last told everybody.
     if message["version"] < state.version:
         return state
     if message["crc"] != checksum(state.rows):
         raise OutOfStep(f"the list differs at {message['version']}")
+    if message.get("position", state.position) != state.position:
+        raise OutOfStep(f"the list begins elsewhere at {message['version']}")
     return replace(state, version=message["version"], total=message["total"])
 
 
@@ -111,9 +127,10 @@ def checksum(rows: Sequence[Mapping[str, Any]]) -> int:
     return zlib.crc32("".join(lines).encode())
 
 
-def _same_epoch(state: State, message: Message) -> None:
-    if message["epoch"] != state.epoch:
-        raise OutOfStep(f"epoch {message['epoch']} after {state.epoch}")
+def same_epoch(epoch: int, message: Message) -> None:
+    """Raise OutOfStep for a message of another epoch: versions of two cannot be compared."""
+    if message["epoch"] != epoch:
+        raise OutOfStep(f"epoch {message['epoch']} after {epoch}")
 
 
 def _check(ops: Sequence[Sequence[Any]], size: int) -> None:
@@ -146,11 +163,11 @@ def entry_of(row: Mapping[str, Any], rank: int) -> Entry:
     )
 
 
-def _ranked(rows: Sequence[Mapping[str, Any]], mode: RankMode) -> Iterator[Entry]:
-    rank, above = 0, None
-    for place, row in enumerate(rows, 1):
+def _ranked(rows: Sequence[Mapping[str, Any]], mode: RankMode, first_rank: int, position: int) -> Iterator[Entry]:
+    rank, above = first_rank, None
+    for place, row in enumerate(rows, position + 1):
         entry = entry_of(row, rank)
-        if mode is RankMode.ORDINAL or entry.score != above:
+        if mode is RankMode.ORDINAL or (above is not None and entry.score != above):
             rank = place
         above = entry.score
         yield replace(entry, rank=rank)

@@ -26,12 +26,16 @@ NEVER_ANSWERED = {
     "bad_request",
     "score_refused",
     "conflict",
-    # Handled inside: the ranking that refuses is unavailable to the caller, and a hole is read over.
+    # Handled inside: the ranking that refuses is unavailable to the caller, a hole is read over,
+    # and who asks for a past that is gone is told the present.
     "ranking_refused",
     "version_gap",
+    "history_gone",
     # A process that does not start.
     "setting_invalid",
 }
+NOTICES = {"token_expiring"}
+"""Codes of what a node says unasked: nothing was refused."""
 OF_STARLETTE = {"not_found": 404, "method_not_allowed": 405, "http_error": None}
 
 
@@ -126,7 +130,7 @@ def test_every_code_of_the_documents_is_one_that_we_answer() -> None:
     ours = {error.code for error in tree()} - NEVER_ANSWERED | OF_STARLETTE.keys()
     live = set(documents.asyncapi()["components"]["schemas"]["Error"]["properties"]["code"]["enum"])
     assert set(documents.openapi()["components"]["schemas"]["Code"]["enum"]) == rest_codes().keys() | {"http_error"}
-    assert rest_codes().keys() | live <= ours
+    assert rest_codes().keys() | live <= ours | NOTICES
     assert live == documents.asyncapi()["x-error-codes"].keys()
     for code, status in OF_STARLETTE.items():
         assert status is None or status in rest_codes()[code]
@@ -259,10 +263,59 @@ def test_the_close_codes_are_those_of_the_one_table() -> None:
     assert declared == [(close.code, close.reason, close.come_back) for close in closing.ALL]
 
 
+def test_the_views_are_bounded_as_the_core_bounds_them() -> None:
+    live = documents.asyncapi()["components"]["schemas"]
+    parameters = documents.openapi()["paths"]["/v1/boards/{board}/live"]["get"]["parameters"]
+    events = {one["name"]: one["schema"] for one in parameters}
+    for limit, radius in (
+        (live["SubscribeTop"]["properties"]["limit"], live["SubscribeAround"]["properties"]["radius"]),
+        (events["limit"], events["radius"]),
+    ):
+        assert tuple(limit["enum"]) == messages.TOP_LIMITS
+        assert limit["default"] == messages.TOP_LIMITS[0]
+        assert (radius["minimum"], radius["maximum"]) == (1, messages.MAX_RADIUS)
+        assert radius["default"] == messages.DEFAULT_RADIUS
+    assert live["Watched"]["default"] == events["player"]["default"] == messages.ME
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("rank", {"topic": "harbin/top/10"}),
+        ("rank", {"topic": "harbin/player/a/b"}),
+        ("rank", {"rank": 0}),
+        ("rank", {"passed_by": ["a", "b", "c", "d"]}),
+        ("delta.around", {"position": -1}),
+        ("delta.around", {"topic": "harbin/top/10"}),
+        ("delta", {"position": 0}),
+        ("snapshot.around", {"topic": "harbin/around/E10/11"}),
+        ("check", {"rank": 1}),
+        ("check.player", {"position": 1}),
+        ("drain", {"reconnect_in_ms": -1}),
+    ],
+)
+def test_what_is_of_another_view_or_out_of_bounds_is_not_in_asyncapi_json(kind: str, change: dict[str, Any]) -> None:
+    frame = documents.vectors("server")[kind]["messages"][0]
+    documents.check_frame(frame)
+    with pytest.raises(ValidationError):
+        documents.check_frame({**frame, **change})
+
+
+def test_an_event_is_a_message_under_the_version_that_it_leads_to() -> None:
+    for name, lead in (("delta", "7-414"), ("rank", "7-411"), ("snapshot", "7-412"), ("check", "7-415")):
+        text = orjson.dumps(documents.vectors("server")[name]["messages"][0]).decode()
+        assert documents.check_event(f"id: {lead}\ndata: {text}")["type"] == name
+        for wrong in (f"data: {text}", f"id: 7-1\ndata: {text}", f"id: {lead}\ndata: {text}\nevent: x"):
+            with pytest.raises(AssertionError):
+                documents.check_event(wrong)
+    assert documents.check_event('data: {"type":"pong"}') == {"type": "pong"}
+
+
 def test_every_message_that_the_core_can_encode_is_in_asyncapi_json() -> None:
-    helpers = {"parse", "request_id", "entries", "checksum", "top_topic"}
+    helpers = {"parse", "view", "request_id", "entries", "checksum", "first_rank"}
+    # Each kind of topic has an encoder of its own: `snapshot`, `snapshot_around`.
     encoders = {
-        name
+        name.partition("_")[0]
         for name, one in inspect.getmembers(messages, inspect.isfunction)
         if one.__module__ == messages.__name__ and not name.startswith("_") and name not in helpers
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,18 +12,13 @@ import pytest
 from jsonschema import ValidationError
 from playwright._impl._driver import compute_driver_executable
 
-from realtime.client.reducer import (
-    OutOfStep,
-    State,
-    apply_check,
-    apply_delta,
-    checksum,
-    entry_of,
-    from_snapshot,
-    mark_stale,
-)
-from realtime.core import errors, messages
-from realtime.core.model import RankMode, Row
+from realtime.client.player import PlayerState, player_checksum
+from realtime.client.reducer import OutOfStep, State, checksum, entry_of
+from realtime.client.topic import Held, follow
+from realtime.core import closing, errors, messages, sortkey
+from realtime.core.model import BoardSpec, Column, Direction, RankMode, Row
+from realtime.core.points import AroundPoint, PlayerPoint
+from realtime.core.scores import wire_score
 from realtime.core.window import Window
 from tests import documents
 
@@ -35,19 +31,49 @@ TWO = (TEN, Row("E11", b"", (3, 120), 12, "E11"))
 ARCADE = (Row("ada", b"", (BIG,), 21, "ada"), Row("bob", b"", (2**53 - 1,), 22, "bob"))
 
 
+PLAYER, AROUND = "harbin/player/E10", "harbin/around/E10/2"
+HARBIN = BoardSpec(title="", columns=(Column("solved"), Column("penalty", Direction.ASC)))
+SCALE = BoardSpec(title="", columns=(Column("points"),), ranks=RankMode.ORDINAL)
+FIRST_COME = replace(HARBIN, ranks=RankMode.ORDINAL)
+VIEW = messages.Around("E10", 2)
+# Three share rank 5; the stretch begins with the last of them.
+NEAR = (
+    Row("E17", b"", (4, 90), 31, "E17"),
+    Row("E18", b"", (3, 110), 32, "E18"),
+    TEN,
+    Row("E11", b"", (3, 120), 12, "E11"),
+)
+
+
+def stand(version: int, solved: int, penalty: int, seq: int, position: int, rank: int) -> PlayerPoint:
+    return PlayerPoint(7, version, 231, HARBIN, sortkey.encode(HARBIN.columns, (solved, penalty), seq), position, rank)
+
+
+FIRST, PASSED, AHEAD = stand(412, 3, 120, 11, 8, 9), stand(415, 3, 120, 11, 11, 11), stand(416, 4, 150, 33, 5, 6)
+UNRANKED = PlayerPoint(7, 411, 230, HARBIN)
+LARGE = PlayerPoint(9, 3, 7, SCALE, sortkey.encode(SCALE.columns, (LOW,), 2**53 - 1), 4, 3)
+
+
 def window(epoch: int, version: int, total: int, *rows: Row) -> Window:
     return Window(epoch, version, total, rows)
 
 
 ENCODED: dict[str, list[bytes]] = {
     "welcome": [messages.welcome(25, 50)],
+    "closed": [messages.closed(closing.GOING_AWAY), messages.closed(closing.TOKEN_EXPIRED)],
     "subscribed": [messages.subscribed(1, TOPIC, "snapshot"), messages.subscribed("left widget", TOPIC, "snapshot")],
+    "subscribed.resumed": [messages.subscribed(1, TOPIC, "resumed"), messages.subscribed(2, PLAYER, "resumed")],
     "unsubscribed": [messages.unsubscribed(2, TOPIC), messages.unsubscribed(None, TOPIC)],
     "authenticated": [messages.authenticated(1_893_456_000)],
     "snapshot": [
         messages.snapshot(TOPIC, window(7, 412, 231, *TWO), 10, RankMode.COMPETITION),
         messages.snapshot("arcade/top/50", window(9, 1, 2, *ARCADE), 50, RankMode.ORDINAL),
         messages.snapshot(TOPIC, window(8, 1, 0), 10, RankMode.COMPETITION),
+    ],
+    "snapshot.around": [
+        messages.snapshot_around(AROUND, VIEW, AroundPoint(7, 412, 231, HARBIN, 6, 5, NEAR)),
+        messages.snapshot_around(AROUND, VIEW, AroundPoint(7, 412, 231, FIRST_COME, 6, 5, NEAR)),
+        messages.snapshot_around(AROUND, VIEW, AroundPoint(7, 411, 230, HARBIN)),
     ],
     "delta": [
         messages.delta(
@@ -68,6 +94,34 @@ ENCODED: dict[str, list[bytes]] = {
             [("set", 1, messages.deltas.patch(TWO[1], Row("E11", b"", (LOW, BIG), 15, "E11")))],
         ),
     ],
+    "delta.around": [
+        messages.delta_around(AROUND, AroundPoint(7, 413, 231, HARBIN, 7, 6, NEAR), 412, []),
+        messages.delta_around(
+            AROUND,
+            AroundPoint(7, 415, 231, FIRST_COME, 8, 7, NEAR[1:]),
+            413,
+            [("out", 0), ("set", 1, {"name": "Ten"})],
+        ),
+        messages.delta_around(AROUND, AroundPoint(7, 416, 230, HARBIN), 415, [("out", 2), ("out", 1), ("out", 0)]),
+    ],
+    "rank": [
+        messages.rank(PLAYER, UNRANKED, UNRANKED, ()),
+        messages.rank(PLAYER, FIRST, UNRANKED, ()),
+        messages.rank(PLAYER, FIRST, FIRST, ()),
+        messages.rank(PLAYER, PASSED, FIRST, ("E17", "E18", "E12")),
+        messages.rank(PLAYER, AHEAD, PASSED, ()),
+        messages.rank(PLAYER, UNRANKED._replace(version=417), AHEAD, ()),
+        messages.rank("arcade/player/ada", LARGE, LARGE, ()),
+    ],
+    "check.player": [
+        messages.check_player(PLAYER, "E10", FIRST._replace(version=414, total=232)),
+        messages.check_player(PLAYER, "E10", UNRANKED),
+    ],
+    "check.around": [
+        messages.check_around(AROUND, AroundPoint(7, 412, 231, HARBIN, 6, 5, NEAR)),
+        messages.check_around(AROUND, AroundPoint(7, 411, 230, HARBIN)),
+    ],
+    "drain": [messages.drain(7340), messages.drain(0)],
     "check": [messages.check(TOPIC, window(7, 415, 233, *TWO), 10), messages.check(TOPIC, window(8, 1, 0), 10)],
     "stale": [messages.stale(TOPIC, 1_893_456_000)],
     "fresh": [messages.fresh(TOPIC)],
@@ -77,12 +131,23 @@ ENCODED: dict[str, list[bytes]] = {
         messages.error("message_invalid", "a message is one JSON object"),
         messages.error("board_unknown", "there is no board 'harbin'", topic=TOPIC),
     ],
+    "error.token-expiring": [messages.error("token_expiring", "the token expires in 30 s: send auth with a new one")],
+    "error.rate-limited": [
+        messages.error("rate_limited", "a message every 0.05 s is taken", 4),
+        messages.error("rate_limited", "a message every 0.05 s is taken"),
+    ],
+    "error.unauthenticated": [
+        messages.error("unauthenticated", "me is whoever a token names: send auth first", 2),
+        messages.error("unauthenticated", "the token has expired"),
+    ],
 }
 
 
 def test_there_is_a_golden_file_for_every_message() -> None:
-    assert documents.vectors("server").keys() == documents.messages("send") == ENCODED.keys()
-    assert documents.vectors("client").keys() == documents.messages("receive") | {"refused"}
+    assert documents.vectors("server").keys() == ENCODED.keys()
+    assert {name.partition(".")[0] for name in ENCODED} == documents.messages("send")
+    assert documents.vectors("client").keys() == PARSED.keys() | {"refused"}
+    assert {name.partition(".")[0] for name in PARSED} == documents.messages("receive")
 
 
 @pytest.mark.parametrize("name", sorted(ENCODED))
@@ -95,7 +160,26 @@ def test_a_golden_message_is_what_the_node_encodes(name: str) -> None:
 
 PARSED: dict[str, list[messages.Request]] = {
     "auth": [messages.Authenticate("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl")],
-    "subscribe": [messages.SubscribeTop(1, "harbin", 100), messages.SubscribeTop("left widget", "harbin", 10)],
+    "subscribe": [
+        messages.Subscribe(1, "harbin", messages.Top(100)),
+        messages.Subscribe("left widget", "harbin", messages.Top(10)),
+    ],
+    "subscribe.player": [messages.Subscribe(2, "harbin", messages.Own("E10"))],
+    "subscribe.me": [
+        messages.Subscribe(2, "harbin", messages.Own("me")),
+        messages.Subscribe(2, "harbin", messages.Own("me")),
+        messages.Subscribe(3, "harbin", messages.Around("me", 5)),
+    ],
+    "subscribe.around": [
+        messages.Subscribe(3, "harbin", messages.Around("E10", 5)),
+        messages.Subscribe(3, "harbin", messages.Around("E10", 10)),
+    ],
+    "subscribe.resume": [
+        messages.Subscribe(1, "harbin", messages.Top(100), (7, 412)),
+        messages.Subscribe(2, "harbin", messages.Own("me"), (7, 412)),
+        messages.Subscribe(3, "harbin", messages.Around("E10", 5), (7, 412)),
+        messages.Subscribe(1, "harbin", messages.Top(10), (0, 0)),
+    ],
     "unsubscribe": [messages.Unsubscribe(2, "harbin/top/100"), messages.Unsubscribe(None, "harbin/top/100")],
     "ping": [messages.Ping()],
 }
@@ -131,45 +215,46 @@ def test_a_message_that_the_contract_does_not_know_is_refused_by_node_and_schema
 REDUCER = documents.vectors("reducer")
 
 
-def reduce(state: State | None, message: dict[str, Any]) -> State:
-    if message["type"] == "snapshot":
-        return from_snapshot(message)
-    assert state is not None
-    match message["type"]:
-        case "delta":
-            return apply_delta(state, message)
-        case "check":
-            return apply_check(state, message)
-        case "stale" | "fresh":
-            return mark_stale(state, stale=message["type"] == "stale")
-        case other:
-            raise AssertionError(f"a reducer file has no {other!r}")
-
-
-def shown(state: State) -> dict[str, Any]:
-    ranks = [entry.rank for entry in state.entries]
-    return {
-        "epoch": state.epoch,
-        "version": state.version,
-        "total": state.total,
-        "stale": state.stale,
-        "crc": checksum(state.rows),
-        "entries": [dict(row) | {"rank": rank} for row, rank in zip(state.rows, ranks, strict=True)],
-    }
+def shown(held: Held) -> dict[str, Any]:
+    common = {"epoch": held.epoch, "version": held.version, "stale": held.stale}
+    if isinstance(held, PlayerState):
+        return common | {
+            "of": held.of,
+            "crc": player_checksum(held),
+            "player": held.player,
+            "rank": held.rank,
+            "position": held.position,
+            "score": None if held.score is None else wire_score(held.score),
+            "seq": held.seq,
+            "moved": held.moved,
+            "passed_by": list(held.passed_by),
+        }
+    ranks = [entry.rank for entry in held.entries]
+    around = {"position": held.position} if "/around/" in held.topic else {}
+    return (
+        common
+        | around
+        | {
+            "total": held.total,
+            "crc": checksum(held.rows),
+            "entries": [dict(row) | {"rank": rank} for row, rank in zip(held.rows, ranks, strict=True)],
+        }
+    )
 
 
 @pytest.mark.parametrize("name", sorted(REDUCER))
 def test_the_python_client_makes_of_a_topic_what_the_golden_file_says(name: str) -> None:
-    state: State | None = None
+    held: Held | None = None
     for step in REDUCER[name]["steps"]:
         if step.get("outOfStep"):
             with pytest.raises(OutOfStep):
-                reduce(state, step["message"])
+                follow(held, step["message"])
             continue
-        state = reduce(state, step["message"])
-        assert shown(state) == step["then"]
-        # The typed entries carry the same values, whichever way the wire had to write them.
-        assert state.entries == [entry_of(entry, entry["rank"]) for entry in step["then"]["entries"]]
+        held = follow(held, step["message"])
+        assert shown(held) == step["then"]
+        if isinstance(held, State):
+            # The typed entries carry the same values, whichever way the wire had to write them.
+            assert held.entries == [entry_of(entry, entry["rank"]) for entry in step["then"]["entries"]]
 
 
 @pytest.mark.parametrize("name", sorted(REDUCER))
@@ -178,17 +263,21 @@ def test_the_messages_of_a_golden_file_are_messages_of_the_contract(name: str) -
         assert ("then" in step) is not bool(step.get("outOfStep"))
         if not step.get("outOfStep"):
             documents.check_frame(step["message"])
-            for entry in step["then"]["entries"]:
+            for entry in step["then"].get("entries", ()):
                 documents.check_rest("Entry", entry)
 
 
-def test_the_golden_files_have_every_operation_both_modes_and_strings() -> None:
+def test_the_golden_files_have_every_view_every_operation_both_modes_and_strings() -> None:
     steps = [step for file in REDUCER.values() for step in file["steps"] if "then" in step]
+    assert {step["message"]["topic"].split("/")[1] for step in steps} == {"top", "player", "around"}
     seen = {op[0] for step in steps if step["message"]["type"] == "delta" for op in step["message"]["ops"]}
     assert seen == {"out", "in", "move", "set"}
     modes = {step["message"]["ranks"] for step in steps if step["message"]["type"] == "snapshot"}
     assert modes == set(RankMode)
-    assert any(isinstance(entry["score"], str) for step in steps for entry in step["then"]["entries"])
+    scores = [
+        row["score"] for step in steps for row in (*step["then"].get("entries", ()), step["then"]) if "score" in row
+    ]
+    assert any(isinstance(score, str) for score in scores)
 
 
 def test_the_browser_client_makes_of_a_topic_what_the_golden_files_say() -> None:

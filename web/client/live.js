@@ -38,13 +38,23 @@ export const STEADY_MS = 10_000;
 export const RESYNC_MS = 1_000;
 
 /** Errors that pass: the same subscription may succeed later. */
-const PASSING = new Set(["unavailable", "overloaded", "internal", "store_unavailable", "ranking_unavailable"]);
+const PASSING = new Set([
+  "unavailable",
+  "overloaded",
+  "rate_limited",
+  "internal",
+  "store_unavailable",
+  "ranking_unavailable",
+]);
+
+/** Whoever breaks the protocol's own rules breaks them again. */
+const BROKEN = [1002, 1007];
 
 /**
- * 4100–4199 do not come back; everything else does.
+ * 4100–4199 do not come back, nor does who broke the protocol; everything else does.
  * @param {number} code
  */
-const isFinal = (code) => code >= 4100 && code <= 4199;
+const isFinal = (code) => (code >= 4100 && code <= 4199) || BROKEN.includes(code);
 
 export class Live {
   /** @type {Status} */

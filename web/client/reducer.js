@@ -1,5 +1,5 @@
 /**
- * What a topic's messages make of its list: pure functions, no clock, no network, no page.
+ * What a topic's messages make of its list, a top or the rows around a player: pure functions, no clock, no network, no page.
  *
  * `apply(snapshot, deltas)` equals a fresh snapshot at every version, or says that it cannot know: then the
  * caller resynchronises. States and entries are never changed in place, and an entry that a message does not
@@ -35,7 +35,8 @@ import { crc32 } from "./crc32.js";
  * @property {Int} version
  * @property {number} total players on the whole board
  * @property {RankMode} ranks
- * @property {number} first the rank of the first row
+ * @property {number | null} position the place of the first row on the board, from 0
+ * @property {number | null} first the rank of the first row; null as `position` is, and no rows, around a player who is not ranked
  * @property {readonly Entry[]} entries
  */
 
@@ -47,6 +48,7 @@ import { crc32 } from "./crc32.js";
  * @property {Int} version
  * @property {number} total
  * @property {RankMode} ranks
+ * @property {number | null} [position] of the first row, around a player
  * @property {Entry[]} entries
  */
 
@@ -65,6 +67,8 @@ import { crc32 } from "./crc32.js";
  * @property {Int} from
  * @property {Int} to
  * @property {number} total
+ * @property {number | null} [position] of the first row, around a player
+ * @property {number | null} [rank] of the first row, around a player
  * @property {Op[]} ops
  */
 
@@ -76,6 +80,8 @@ import { crc32 } from "./crc32.js";
  * @property {Int} version
  * @property {number} total
  * @property {number} crc
+ * @property {number | null} [position] around a player
+ * @property {number | null} [rank] of a player
  */
 
 /** The state does not lead to where this message starts: ask for a snapshot. */
@@ -85,9 +91,9 @@ export class OutOfStep extends Error {}
  * @param {Snapshot} message
  * @returns {State}
  */
-export function fromSnapshot({ topic, epoch, version, total, ranks, entries }) {
-  const first = entries[0]?.rank ?? 1;
-  return { topic, epoch, version, total, ranks, first, entries: ranked(entries, ranks, first) };
+export function fromSnapshot({ topic, epoch, version, total, ranks, position, entries }) {
+  const first = entries[0]?.rank ?? (position === null ? null : 1);
+  return placed({ topic, epoch, version, total, ranks, first, position: position ?? (first && first - 1), entries });
 }
 
 /**
@@ -101,12 +107,9 @@ export function applyDelta(state, delta) {
   if (delta.from !== state.version) throw new OutOfStep(`a delta from ${delta.from} at ${state.version}`);
   const entries = [...state.entries];
   for (const op of delta.ops) applyOp(entries, op);
-  return {
-    ...state,
-    version: delta.to,
-    total: delta.total,
-    entries: ranked(entries, state.ranks, state.first),
-  };
+  // A top begins where it always does, and says nothing of it.
+  const { to: version, total, position = state.position, rank: first = state.first } = delta;
+  return placed({ ...state, version, total, position, first, entries });
 }
 
 /**
@@ -122,6 +125,9 @@ export function applyCheck(state, check) {
   // A snapshot of our own may be newer than what the node last told everybody.
   if (Number(check.version) < Number(state.version)) return state;
   if (check.crc !== checksum(state.entries)) throw new OutOfStep(`the list differs at ${check.version}`);
+  if ((check.position === undefined ? state.position : check.position) !== state.position) {
+    throw new OutOfStep(`the list begins elsewhere at ${check.version}`);
+  }
   return { ...state, version: check.version, total: check.total };
 }
 
@@ -174,21 +180,19 @@ function within(index, size) {
 }
 
 /**
- * @param {readonly Entry[]} entries in order
- * @param {RankMode} mode
- * @param {number} first
- * @returns {Entry[]} the same rows, each with the rank that follows from its place
+ * @param {State} state rows in order
+ * @returns {State} with the rank of each row that follows from its place
  */
-function ranked(entries, mode, first) {
+function placed(state) {
   /** @type {Entry[]} */
   const rows = [];
-  entries.forEach((entry, index) => {
+  state.entries.forEach((entry, index) => {
     const above = rows[index - 1];
-    const shared = mode === "competition" && above !== undefined && sameColumns(above.score, entry.score);
-    const rank = shared ? above.rank : first + index;
+    const shared = state.ranks === "competition" && (above === undefined || sameColumns(above.score, entry.score));
+    const rank = shared ? (above?.rank ?? state.first ?? 1) : (state.position ?? 0) + index + 1;
     rows.push(entry.rank === rank ? entry : { ...entry, rank });
   });
-  return rows;
+  return { ...state, entries: rows };
 }
 
 /**

@@ -1,6 +1,7 @@
 // One connection and its watches, against a socket that the test holds in its hand and a clock that it turns.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { ANSWER_MS, Live, PROTOCOL, RESYNC_MS, WAKE_MS } from "../../../web/client/live.js";
@@ -216,7 +217,10 @@ test("a node that leaves before its time is still not stormed", () => {
   assert.equal(sockets.length, 2);
 });
 
-for (const [code, comesBack] of [[1000, true], [1012, true], [4000, true], [4099, true], [4100, false], [4199, false], [4200, true]]) {
+const asyncapi = JSON.parse(readFileSync(new URL("../../../api/asyncapi.json", import.meta.url), "utf8"));
+const closes = [[1000, true], [1012, true], [4099, true], [4199, false], [4200, true]];
+
+for (const [code, comesBack] of [...closes, ...asyncapi["x-close-codes"].map((close) => [close.code, close.comeBack])]) {
   test(`close code ${code} ${comesBack ? "comes" : "does not come"} back`, () => {
     start().lose(code);
     pass(60_000);

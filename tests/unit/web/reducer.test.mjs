@@ -88,3 +88,12 @@ test("a check of the same list carries version and total forward, and keeps the 
   assert.deepEqual([after.version, after.total], [9, 50]);
   assert.equal(after.entries, before.entries);
 });
+
+test("around a player, a first row may share its rank with rows that are not there", () => {
+  const entries = [{ ...entry("a", 5, 1), rank: 3 }, entry("b", 4, 2)];
+  const head = { type: "snapshot", topic: "t", epoch: 1, version: 1, total: 90, position: 5, entries };
+  assert.deepEqual(fromSnapshot({ ...head, ranks: "competition" }).entries.map(({ rank }) => rank), [3, 7]);
+  const moved = { ...delta([]), position: 6, rank: 4 };
+  const after = applyDelta(fromSnapshot({ ...head, ranks: "competition" }), moved);
+  assert.deepEqual([after.position, ...after.entries.map(({ rank }) => rank)], [6, 4, 8]);
+});

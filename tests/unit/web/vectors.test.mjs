@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { applyPlayerCheck, applyRank, playerChecksum } from "../../../web/client/player.js";
 import { applyCheck, applyDelta, checksum, fromSnapshot, OutOfStep } from "../../../web/client/reducer.js";
 
 const folder = new URL("../../vectors/", import.meta.url);
@@ -16,8 +17,10 @@ function reduce(state, message) {
       return fromSnapshot(message);
     case "delta":
       return applyDelta(state, message);
+    case "rank":
+      return applyRank(state, message);
     case "check":
-      return applyCheck(state, message);
+      return "entries" in state ? applyCheck(state, message) : applyPlayerCheck(state, message);
     case "stale":
     case "fresh":
       return state;
@@ -26,12 +29,14 @@ function reduce(state, message) {
   }
 }
 
-function shown({ epoch, version, total, entries }) {
-  return { epoch, version, total, crc: checksum(entries), entries };
+function shown({ topic, ranks, first, position, ...state }) {
+  if (!("entries" in state)) return { ...state, position, crc: playerChecksum({ ...state, position }) };
+  const around = topic.split("/")[1] === "around" ? { position } : {};
+  return { ...state, ...around, crc: checksum(state.entries) };
 }
 
 test("there are reducer files", () => {
-  assert.ok(files.length >= 5);
+  assert.ok(files.length >= 13);
 });
 
 for (const name of files) {

@@ -279,8 +279,9 @@ async def test_of_several_nodes_any_may_be_the_first(node: Node) -> None:
         def random(self) -> float:
             return 0.999
 
-    async with connect(["http://127.0.0.1:1", node.url], chance=Last()):
+    async with Node.running() as other, connect([other.url, node.url], chance=Last()):
         await node.accept()
+        assert other.connections.empty()
 
 
 async def test_an_address_that_is_none_is_refused() -> None:

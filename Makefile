@@ -33,8 +33,12 @@ check: install-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install-dev  ## every figure of the README, each as a ratio (minutes)
-	$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.installed-bench  ## every figure of the README, each as a ratio (a quarter of an hour); ARGS='--quick fanout' for some
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev,bench]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) realtime/gateway/*.so build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

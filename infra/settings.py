@@ -79,7 +79,7 @@ class Settings:
     """Messages a second from one client; what is more is dropped, with an error."""
     max_burst: int = 200
     """Messages that may come at one go all the same."""
-    handshakes_in_flight: int = 100
+    handshakes_in_flight: int = 16
     """WebSocket handshakes at once; the others wait in the order in which they came."""
     handshake_timeout: float = 10.0
     """How long a client may take to send the head of a request, or pause in its body."""

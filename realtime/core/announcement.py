@@ -13,9 +13,10 @@ from realtime.core import record
 from realtime.core.errors import HistoryGone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from realtime.core.model import Change, Column, Row
+    from realtime.core.record import PackedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,12 @@ def encode_top(change: TopChanged, displays: Sequence[bytes]) -> bytes:
 
 def decode_top(columns: Sequence[Column], packed: bytes) -> TopChanged:
     """The announcement on a board's `top` channel. Raises BoardChanged where it is of other columns."""
-    epoch, version, total, rows, gone, reset = record.unpack_array(packed)
-    return TopChanged(
-        epoch,
-        version,
-        total,
-        record.rows(columns, rows),
-        tuple(player.decode() for player in gone),
-        bool(reset),
-    )
+    return _top(packed, partial(record.rows, columns))
+
+
+def _top(packed: bytes, rows: Callable[[Sequence[PackedRow]], tuple[Row, ...]]) -> TopChanged:
+    epoch, version, total, changed, gone, reset = record.unpack_array(packed)
+    return TopChanged(epoch, version, total, rows(changed), tuple([player.decode() for player in gone]), bool(reset))
 
 
 def encode_moves(moved: Moved) -> bytes:
@@ -114,13 +112,6 @@ def encode_before(total: int, before: Sequence[Change]) -> bytes:
     return record.pack_array([total, [(change.player, change.key, change.display) for change in before]])
 
 
-def decode_past(columns: Sequence[Column], entry: Mapping[bytes, bytes]) -> Past:
-    """An entry of a board's stream, any but the first of an epoch: it has nothing before it."""
-    total, before = record.unpack_array(entry[b"b"])
-    return Past(decode_top(columns, entry[b"t"]), record.rows(columns, before), total, entry[b"m"])
-
-
-
 def decode_history(
     columns: Sequence[Column], epoch: int, since: int, entries: Sequence[tuple[str, Mapping[bytes, bytes]]]
 ) -> list[Past]:
@@ -133,4 +124,9 @@ def decode_history(
     # Nothing at all: the stream is gone, or it ends before `since`. Version 1 is the first of an epoch, nothing is before it.
     if not entries or since < 1 or [one for one, _ in follows] != wanted:
         raise HistoryGone(f"not every version after {epoch}/{since} is there")
-    return [decode_past(columns, entry) for _, entry in follows]
+    rows = record.Rows(columns)
+    past = []
+    for _, entry in follows:
+        total, before = record.unpack_array(entry[b"b"])
+        past.append(Past(_top(entry[b"t"], rows), rows(before), total, entry[b"m"]))
+    return past

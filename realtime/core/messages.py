@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from realtime.core.closing import Close
-    from realtime.core.model import BoardSpec, Row
+    from realtime.core.model import Row
     from realtime.core.points import AroundPoint, PlayerPoint
     from realtime.core.window import Window
 
@@ -259,7 +259,7 @@ def _check(topic: str, epoch: int, version: int, total: int, crc: int) -> dict[s
     return {"type": "check", "topic": topic, "epoch": epoch, "version": version, "total": total, "crc": crc}
 
 
-def snapshot_around(topic: str, around: Around, stretch: AroundPoint, mode: RankMode) -> bytes:
+def snapshot_around(topic: str, around: Around, stretch: AroundPoint) -> bytes:
     """The stretch around a player at one version, by the position of its first row.
 
     That is null, and there are no rows, while the player is not ranked.
@@ -271,17 +271,17 @@ def snapshot_around(topic: str, around: Around, stretch: AroundPoint, mode: Rank
             "epoch": stretch.epoch,
             "version": stretch.version,
             "total": stretch.total,
-            "ranks": mode,
+            "ranks": stretch.spec.ranks,
             "limit": 2 * around.radius + 1,
             "player": around.player,
             "radius": around.radius,
             "position": stretch.position,
-            "entries": entries(stretch.rows, mode, stretch.rank or 1, stretch.position or 0),
+            "entries": entries(stretch.rows, stretch.spec.ranks, stretch.rank or 1, stretch.position or 0),
         }
     )
 
 
-def delta_around(topic: str, stretch: AroundPoint, since: int, ops: Sequence[deltas.Op], mode: RankMode) -> bytes:
+def delta_around(topic: str, stretch: AroundPoint, since: int, ops: Sequence[deltas.Op]) -> bytes:
     """What leads from version `since` to this stretch, with the position and the rank of its first row."""
     return orjson.dumps(
         {
@@ -292,17 +292,10 @@ def delta_around(topic: str, stretch: AroundPoint, since: int, ops: Sequence[del
             "to": stretch.version,
             "total": stretch.total,
             "position": stretch.position,
-            "rank": first_rank(stretch, mode),
+            "rank": stretch.shown(),
             "ops": ops,
         }
     )
-
-
-def first_rank(stretch: AroundPoint, mode: RankMode) -> int | None:
-    """The rank that the first row of a stretch shows; None for an empty one."""
-    if stretch.position is None:
-        return None
-    return stretch.position + 1 if mode is RankMode.ORDINAL else stretch.rank
 
 
 def check_around(topic: str, stretch: AroundPoint) -> bytes:
@@ -311,13 +304,13 @@ def check_around(topic: str, stretch: AroundPoint) -> bytes:
     return orjson.dumps({**told, "position": stretch.position})
 
 
-def rank(topic: str, place: PlayerPoint, since: PlayerPoint, spec: BoardSpec, passed_by: Sequence[str]) -> bytes:
+def rank(topic: str, place: PlayerPoint, since: PlayerPoint, passed_by: Sequence[str]) -> bytes:
     """Where a player stands, after having stood at `since`; the two are one in a first answer.
 
     Rank, position, score and seq are null while the player is not ranked; `moved` is 0 where there is a rank on one side only.
     """
-    now, before = place.shown(spec.ranks), since.shown(spec.ranks)
-    score, seq = sortkey.decode(spec.columns, place.key) if place.key else (None, None)
+    now, before = place.shown(), since.shown()
+    score, seq = sortkey.decode(place.spec.columns, place.key) if place.key else (None, None)
     return orjson.dumps(
         {
             "type": "rank",
@@ -336,11 +329,11 @@ def rank(topic: str, place: PlayerPoint, since: PlayerPoint, spec: BoardSpec, pa
     )
 
 
-def check_player(topic: str, player: str, place: PlayerPoint, spec: BoardSpec) -> bytes:
+def check_player(topic: str, player: str, place: PlayerPoint) -> bytes:
     """As `check`, for one player: the checksum is of one line without a name, or of none; `rank` is to be compared, too."""
-    line = f"{player}\t{sortkey.decode(spec.columns, place.key)[1]}\t\n" if place.key else ""
+    line = f"{player}\t{sortkey.decode(place.spec.columns, place.key)[1]}\t\n" if place.key else ""
     told = _check(topic, place.epoch, place.version, place.total, crc32(line.encode()))
-    return orjson.dumps({**told, "rank": place.shown(spec.ranks)})
+    return orjson.dumps({**told, "rank": place.shown()})
 
 
 def drain(reconnect_in_ms: int) -> bytes:

@@ -72,7 +72,10 @@ class MoveLog:
         return list(zip(self._versions[cut:], self._moves[cut:], strict=True))
 
     def nets(self, versions: Iterable[int], until: int) -> dict[int, Net]:
-        """For each of these versions what moved from then to `until`, net. Shared work: each move is looked at once."""
+        """For each of these versions what moved from then to `until`, net; nothing for one that the log does not reach.
+
+        Shared work: each move is looked at once.
+        """
         found: dict[int, Net] = {}
         net: Net = {}
         index = bisect_left(self._versions, until + 1)
@@ -81,7 +84,7 @@ class MoveLog:
                 index -= 1
                 for player, old, new, *_ in self._moves[index]:
                     net[player] = old, net[player][1] if player in net else new
-            found[version] = dict(net)
+            found[version] = dict(net) if self.reaches(version) else {}
         return found
 
 

@@ -8,27 +8,26 @@ from typing import TYPE_CHECKING, NamedTuple
 from realtime.core.model import RankMode
 
 if TYPE_CHECKING:
-    from realtime.core.model import Row
+    from realtime.core.model import BoardSpec, Row
 
 
 class PlayerPoint(NamedTuple):
     """Where one player stands: `position` from 0, `rank` the shared one from 1. No key and neither of both: not ranked.
 
-    `total` counts all ranked players.
+    `total` counts all ranked players; `spec` is the board as the epoch has it.
     """
 
     epoch: int
     version: int
     total: int
+    spec: BoardSpec
     key: bytes = b""
     position: int | None = None
     rank: int | None = None
 
-    def shown(self, mode: RankMode) -> int | None:
-        """The rank that a board of this mode shows."""
-        if self.position is None:
-            return None
-        return self.position + 1 if mode is RankMode.ORDINAL else self.rank
+    def shown(self) -> int | None:
+        """The rank that the board shows."""
+        return _shown(self.spec, self.position, self.rank)
 
     def stands(self) -> tuple[bytes, int | None, int | None]:
         """All but what every version changes."""
@@ -42,10 +41,21 @@ class AroundPoint:
     epoch: int
     version: int
     total: int
+    spec: BoardSpec
     position: int | None = None
     rank: int | None = None
     rows: tuple[Row, ...] = ()
 
+    def shown(self) -> int | None:
+        """The rank that the board shows of the first row."""
+        return _shown(self.spec, self.position, self.rank)
+
     def stands(self) -> tuple[int | None, int | None, tuple[Row, ...]]:
         """All but what every version changes."""
         return self.position, self.rank, self.rows
+
+
+def _shown(spec: BoardSpec, position: int | None, rank: int | None) -> int | None:
+    if position is None:
+        return None
+    return position + 1 if spec.ranks is RankMode.ORDINAL else rank

@@ -219,9 +219,7 @@ class Ranking(Protocol):
         """Where players stand."""
         ...
 
-    async def stretches(
-        self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]
-    ) -> Stretches:
+    async def stretches(self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]) -> Stretches:
         """The stretches around players (player, radius), all of one version. Rows that several share are read once."""
         ...
 

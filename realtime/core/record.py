@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _HEADER: Final = Struct(">QQBH")
 NO_DISPLAY: Final = b"{}"
 
+PackedRow = tuple[bytes, bytes, bytes]
+"""A row as scripts write it: player, key, display."""
+
 
 def pack(change: Change) -> bytes:
     """The record of a change."""
@@ -62,12 +65,29 @@ def row(columns: Sequence[Column], player: str, key: bytes, shown: bytes) -> Row
     return _row(player, key, shown, *sortkey.decode(columns, key))
 
 
-def rows(columns: Sequence[Column], packed: Sequence[Sequence[bytes]]) -> tuple[Row, ...]:
-    """Rows as scripts write them: player, key, display."""
+def rows(columns: Sequence[Column], packed: Sequence[PackedRow]) -> tuple[Row, ...]:
+    """Rows as scripts write them."""
     if not packed:
         return ()
     decode = sortkey.decoder(columns)
     return tuple([_row(player.decode(), key, shown, *decode(key)) for player, key, shown in packed])
+
+
+class Rows:
+    """`rows` where the same ones come again and again: each is made once."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._decode = sortkey.decoder(columns)
+        self._made: dict[PackedRow, Row] = {}
+
+    def __call__(self, packed: Sequence[PackedRow]) -> tuple[Row, ...]:
+        """Rows as scripts write them."""
+        return tuple([self._made.get(one) or self._make(one) for one in packed])
+
+    def _make(self, packed: PackedRow) -> Row:
+        player, key, shown = packed
+        made = self._made[packed] = _row(player.decode(), key, shown, *self._decode(key))
+        return made
 
 
 def _row(player: str, key: bytes, shown: bytes, score: Score, seq: int) -> Row:
@@ -83,7 +103,7 @@ def pack_array(value: Sequence[Any]) -> bytes:
     return packed
 
 
-def unpack_array(packed: bytes) -> list[Any]:
-    """MessagePack as the script writes it: every string is bytes."""
-    value: list[Any] = msgpack.unpackb(packed, raw=True)
+def unpack_array(packed: bytes) -> tuple[Any, ...]:
+    """MessagePack as the script writes it: every string is bytes, every array a tuple."""
+    value: tuple[Any, ...] = msgpack.unpackb(packed, raw=True, use_list=False)
     return value

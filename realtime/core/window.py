@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from realtime.core.errors import VersionGap
 from realtime.core.model import WINDOW, Row
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from realtime.core.announcement import Past, TopChanged
+
+
+_FEW: Final = 8
+"""Rows that are put into their places one by one; more of them are sorted with all the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,11 @@ class Window:
             return self.rows
         left = {row.player for row in changed}.union(gone)
         kept = [row for row in self.rows if row.player not in left]
-        return tuple(sorted([*kept, *put], key=_by_key)[:WINDOW])
+        if len(put) > _FEW:
+            return tuple(sorted([*kept, *put], key=_by_key)[:WINDOW])
+        for row in put:
+            insort(kept, row, key=_by_key)
+        return tuple(kept[:WINDOW])
 
 
 def _by_key(row: Row) -> bytes:

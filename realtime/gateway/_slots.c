@@ -208,7 +208,7 @@ static int settle_now(Tracker *self) {
 
 /* ---- room ---- */
 
-static int grow(Tracker *self, Py_ssize_t capacity) {
+static int lay_out_anew(Tracker *self, Py_ssize_t capacity) {
     void *memory = PyMem_Calloc((size_t)capacity, slot_bytes(self->words));
     if (memory == NULL)
         return PyErr_NoMemory(), -1;
@@ -221,17 +221,15 @@ static int grow(Tracker *self, Py_ssize_t capacity) {
     return 0;
 }
 
-/* Makes room for `more` in the tail. Players who come and go without a version between them must not make it longer and
- * longer: growing comes after settling, and only where that freed less than a quarter. */
+/* Players who come and go without a version between them must not make the tail longer and longer: when it is full all
+ * are settled, and get half as much again as they need then, be it more or less than before. */
 int make_room(Tracker *self, Py_ssize_t more) {
     if (self->used + more <= self->capacity)
         return 0;
     if (settle_now(self) < 0)
         return -1;
     Py_ssize_t needed = self->used + more;
-    if (needed <= self->capacity - self->capacity / 4)
-        return 0;
-    return grow(self, needed + needed / 2 + 16);
+    return lay_out_anew(self, needed + needed / 2 + 16);
 }
 
 int make_room_for_handle(Tracker *self, Py_ssize_t handle) {

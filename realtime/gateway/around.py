@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from realtime.core.announcement import Move
     from realtime.core.messages import Resume
+    from realtime.core.model import Row
     from realtime.core.ports import Ranking, Stretch, Stretches
     from realtime.gateway.fanout import Fanout
     from realtime.gateway.moves import Moves
@@ -48,7 +49,7 @@ class AroundTopic(Topic):
 
     def snapshot(self) -> Frame:
         """See the base."""
-        text = messages.snapshot_around(self.name, self.view, self.point, self._arounds.moves.board.spec.ranks)
+        text = messages.snapshot_around(self.name, self.view, self.point)
         return Frame(text, (self.point.epoch, self.point.version))
 
     def make(self, since: Any) -> Frame:
@@ -59,8 +60,7 @@ class AroundTopic(Topic):
         if since.stands() == point.stands():
             return Frame(messages.check_around(self.name, point), (point.epoch, point.version))
         ops = delta.diff(since.rows, point.rows)
-        mode = self._arounds.moves.board.spec.ranks
-        text = messages.delta_around(self.name, point, since.version, ops, mode)
+        text = messages.delta_around(self.name, point, since.version, ops)
         if len(text) > WORTH_COMPARING and len(self.snapshot().text) < len(text):
             return self.snapshot()
         return Frame(text, (point.epoch, point.version))
@@ -194,7 +194,7 @@ class Arounds:
         for name, topic in self.topics.items():
             if name in self._dirty or topic.point is None:
                 continue
-            if topic.view.player in moved or _touches(topic, touched):
+            if topic.view.player in moved or _touched(topic.point.rows, topic.view, touched):
                 self._dirty[name] = topic
             elif topic.head in passed and not topic.passing:
                 self._shift(topic)
@@ -202,10 +202,7 @@ class Arounds:
     def _shift(self, topic: AroundTopic) -> None:
         place = self.moves.watched.tell(topic.head)
         if place is not None:
-            moves = self.moves
-            topic.show(
-                AroundPoint(moves.epoch, moves.version, moves.total, place.position, place.rank, topic.point.rows)
-            )
+            topic.show(self._point(place.position, place.rank, topic.point.rows))
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -241,35 +238,37 @@ class Arounds:
         for topic, stretch in zip(topics, found.stretches, strict=True):
             if self.topics.get(topic.name) is not topic or topic.passing:
                 continue
-            point = _point(found, stretch)
+            rows = () if stretch is None else stretch.rows
             if found.version != self.moves.version and (
-                topic.view.player in players or _touched(point, topic, touched)
+                topic.view.player in players or _touched(rows, topic.view, touched)
             ):
                 continue
-            if not self._track(topic, point, found):
-                continue
-            self._dirty.pop(topic.name, None)
-            self._show(topic, point)
+            if self._track(topic, found, stretch):
+                self._dirty.pop(topic.name, None)
+                self._show(topic, rows)
 
-    def _track(self, topic: AroundTopic, point: AroundPoint, found: Stretches) -> bool:
+    def _track(self, topic: AroundTopic, found: Stretches, stretch: Stretch | None) -> bool:
         """Track the first row's key, so that it is known where the stretch begins while only others move."""
         self.moves.watched.remove(topic.head)
-        if point.position is None or point.rank is None:
+        if stretch is None:
             return True
-        place = Place(point.rows[0].key, point.position, point.rank)
+        place = Place(stretch.rows[0].key, stretch.position, stretch.rank)
         return self.moves.admit(found.version, [(topic.head, place)])
 
-    def _show(self, topic: AroundTopic, point: AroundPoint) -> None:
-        moves = self.moves
-        place = moves.watched.tell(topic.head) if topic.head in moves.watched else None
-        position, rank = (place.position, place.rank) if place is not None else (None, None)
-        now = AroundPoint(moves.epoch, moves.version, moves.total, position, rank, point.rows)
+    def _show(self, topic: AroundTopic, rows: tuple[Row, ...]) -> None:
+        place = self.moves.watched.tell(topic.head) if topic.head in self.moves.watched else None
+        now = self._point(place and place.position, place and place.rank, rows)
         if topic.point is None or topic.point.epoch != now.epoch or topic.point.stands() != now.stands():
             topic.show(now)
         if answer := self._found.pop(topic.name, None):
             answer.set_result(None)
         self._shown.set()
         self._shown.clear()
+
+    def _point(self, position: int | None, rank: int | None, rows: tuple[Row, ...]) -> AroundPoint:
+        """A stretch at the version at which the moves are."""
+        moves = self.moves
+        return AroundPoint(moves.epoch, moves.version, moves.total, moves.board.spec, position, rank, rows)
 
     # -- keeping true --------------------------------------------------------------------------------------------------
 
@@ -293,31 +292,21 @@ class Arounds:
         if held is None or topic.passing or topic.name in self._dirty or self.topics.get(topic.name) is not topic:
             return
         if held.epoch == moves.epoch and held.version < moves.version:
-            topic.show(AroundPoint(held.epoch, moves.version, moves.total, held.position, held.rank, held.rows))
+            topic.show(self._point(held.position, held.rank, held.rows))
 
 
-def _point(found: Stretches, stretch: Stretch | None) -> AroundPoint:
-    if stretch is None:
-        return AroundPoint(found.epoch, found.version, found.total)
-    return AroundPoint(found.epoch, found.version, found.total, stretch.position, stretch.rank, stretch.rows)
-
-
-def _touches(topic: AroundTopic, touched: Sequence[bytes]) -> bool:
-    return _touched(topic.point, topic, touched)
-
-
-def _touched(point: AroundPoint, topic: AroundTopic, keys: Sequence[bytes]) -> bool:
+def _touched(rows: Sequence[Row], view: messages.Around, keys: Sequence[bytes]) -> bool:
     """Whether one of `keys` (in order) is one that the stretch has or would take in."""
-    if not point.rows:
+    if not rows:
         return False
-    above, below = _reach(point, topic.view)
+    above, below = _reach(rows, view)
     start = 0 if above is None else bisect_left(keys, above)
     return start < len(keys) and (below is None or keys[start] <= below)
 
 
-def _reach(point: AroundPoint, around: messages.Around) -> tuple[bytes | None, bytes | None]:
+def _reach(rows: Sequence[Row], view: messages.Around) -> tuple[bytes | None, bytes | None]:
     """The keys between which a move touches the stretch: open at an end where it is cut off by the board's own."""
-    centre = next(index for index, row in enumerate(point.rows) if row.player == around.player)
-    above = point.rows[0].key if centre == around.radius else None
-    below = point.rows[-1].key if len(point.rows) - centre - 1 == around.radius else None
+    centre = next(index for index, row in enumerate(rows) if row.player == view.player)
+    above = rows[0].key if centre == view.radius else None
+    below = rows[-1].key if len(rows) - centre - 1 == view.radius else None
     return above, below

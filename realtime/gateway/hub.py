@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from realtime.core import messages
 from realtime.core.errors import (
@@ -16,7 +16,7 @@ from realtime.core.errors import (
     TopicUnknown,
     Unauthenticated,
 )
-from realtime.core.identity import is_player_id
+from realtime.core.identity import Role
 from realtime.core.messages import ME, Around, Authenticate, Own, Ping, Subscribe, Unsubscribe
 from realtime.gateway.followed import Followed
 from realtime.gateway.members import Subscription
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from realtime.gateway.followed import Shell
     from realtime.gateway.topic import Topic
     from realtime.gateway.watch import Watch
+
+
+_COMPARED: Final = 32
+"""Boards whose versions are compared at a time."""
 
 
 def may_read(board: Board, principal: Principal | None) -> None:
@@ -331,17 +335,23 @@ class Hub:
         """Send checks, compare versions with the ranking, and drop boards that nobody wants; until cancelled."""
         while True:
             await asyncio.sleep(self._check_every)
-            for followed in list(self._boards.values()):
-                if self._boards.get(followed.board.name) is not followed:
-                    continue
-                if not followed.watchers and followed.feed.last_read < _now() - self._read_interest:
-                    self._end(followed)
-                    continue
-                followed.check()
-                await self._compare(followed)
+            followed = [one for one in list(self._boards.values()) if not self._unwanted(one)]
+            for one in followed:
+                one.check()
+            for start in range(0, len(followed), _COMPARED):
+                await asyncio.gather(*map(self._compare, followed[start : start + _COMPARED]))
+
+    def _unwanted(self, followed: Followed) -> bool:
+        """Whether nobody watches or has read a board for a while; then it is followed no longer."""
+        if followed.watchers or followed.feed.last_read >= _now() - self._read_interest:
+            return False
+        self._end(followed)
+        return True
 
     async def _compare(self, followed: Followed) -> None:
         """Find silent loss: the ranking is ahead of what we hold, and nothing has come."""
+        if self._boards.get(followed.board.name) is not followed:
+            return
         held = followed.held()
         try:
             epoch, version = await self.shell.ranking.position(followed.feed.board.key)
@@ -369,8 +379,8 @@ def _named(view: View, principal: Principal | None) -> View:
         return view
     if principal is None:
         raise Unauthenticated("me is whoever a token names: send auth first")
-    if not is_player_id(principal.subject):
-        raise FieldInvalid("the token names no player: say which")
+    if principal.role is not Role.PLAYER:
+        raise FieldInvalid("the token is no player's: say which player")
     return Own(principal.subject) if isinstance(view, Own) else Around(principal.subject, view.radius)
 
 

@@ -62,12 +62,12 @@ class PlayerTopic(Topic):
 
     def frame_to(self, point: PlayerPoint, since: PlayerPoint, passed_by: Sequence[str]) -> Frame:
         """What leads from one point to another of the same epoch; a rank that stands for itself where they are one."""
-        text = messages.rank(self.name, point, since, self._players.board.spec, passed_by)
+        text = messages.rank(self.name, point, since, passed_by)
         return Frame(text, (point.epoch, point.version))
 
     def check_of(self, point: PlayerPoint) -> Frame:
         """Version, total and checksum of a point."""
-        text = messages.check_player(self.name, self.player, point, self._players.board.spec)
+        text = messages.check_player(self.name, self.player, point)
         return Frame(text, (point.epoch, point.version))
 
     def said(self, *, stale: bool) -> Frame:
@@ -209,7 +209,7 @@ class Players:
     def _point(self, topic: PlayerTopic) -> PlayerPoint:
         moves = self._moves
         place = moves.watched.tell(topic.player)
-        return PlayerPoint(moves.epoch, moves.version, moves.total, *(place or ()))
+        return PlayerPoint(moves.epoch, moves.version, moves.total, moves.board.spec, *(place or ()))
 
     # -- what moves ----------------------------------------------------------------------------------------------------
 

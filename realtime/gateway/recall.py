@@ -112,9 +112,11 @@ class Recalls:
             [(place, asked[index].version) for index, place in ranked.items()],
             moves.log,
         )
-        points = {index: PlayerPoint(moves.epoch, asked[index].version, moves.total) for index in unranked}
+        points = {
+            index: PlayerPoint(moves.epoch, asked[index].version, moves.total, moves.board.spec) for index in unranked
+        }
         for index, place in zip(ranked, stands, strict=True):
-            points[index] = PlayerPoint(moves.epoch, asked[index].version, moves.total, *place)
+            points[index] = PlayerPoint(moves.epoch, asked[index].version, moves.total, moves.board.spec, *place)
         return points
 
     def _keys_then(self, asked: Mapping[int, _Asked]) -> dict[int, bytes]:

@@ -93,8 +93,7 @@ class LiveSocket(asyncio.Protocol, Connection):
         self._transport = transport = cast("asyncio.Transport", transport)
         bare = transport.get_extra_info("socket")
         if bare is not None:
-            with suppress(OSError):  # no TCP
-                bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with suppress(OSError):  # no TCP; where it is, both loops have set TCP_NODELAY
                 bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         # Nothing may wait unseen: what the kernel does not take calls `pause_writing`.
         transport.set_write_buffer_limits(high=0)

@@ -25,12 +25,13 @@ class TopTopic(Topic):
     The first change goes out at once, then at most one frame a tick. A pass that takes longer than a tick delays the next.
     """
 
-    __slots__ = ("_checked", "_newest", "_shot", "_timer", "_tops", "limit", "mode")
+    __slots__ = ("_checked", "_mode", "_newest", "_shot", "_timer", "_tops", "limit", "mode")
 
     def __init__(self, name: str, fanout: Fanout, tops: Tops, limit: int) -> None:
         super().__init__(name, fanout, tops)
         self.limit = limit
-        self.mode = tops.board().spec.ranks
+        self.mode = self._mode = tops.board().spec.ranks
+        """How `point` ranks; and how what comes next does."""
         self._newest: Any = None
         self._tops = tops
         self._timer: asyncio.TimerHandle | None = None
@@ -43,7 +44,7 @@ class TopTopic(Topic):
 
     def changed(self, window: Window, mode: RankMode) -> None:
         """The board's next version."""
-        self._newest, self.mode = window, mode
+        self._newest, self._mode = window, mode
         if self.point is None:
             self.point = window
         elif self._timer is None and not self.passing:
@@ -54,6 +55,7 @@ class TopTopic(Topic):
         if self.passing or self._shows(self._newest):
             return
         # Before the frame goes: with a tick of nothing, what the pass leads to may be the next one.
+        self.mode = self._mode
         tick = self._tops.tick
         self._timer = asyncio.get_running_loop().call_later(tick, self._flush) if tick else None
         self.publish(self._newest)
@@ -66,6 +68,8 @@ class TopTopic(Topic):
 
     def ended(self) -> None:
         """A pass is over: what came meanwhile is due where the tick is over, too."""
+        self._tops.told.set()
+        self._tops.told.clear()
         if self._timer is None:
             self._flush()
 
@@ -126,6 +130,8 @@ class Tops:
 
     def __init__(self, feed: Feed, fanout: Fanout, *, tick: float, clock: Callable[[], int]) -> None:
         self.topics: dict[str, TopTopic] = {}
+        self.told = asyncio.Event()
+        """Set for a moment whenever a topic's members have been told something."""
         self.tick = tick
         self.clock = clock
         self._feed = feed
@@ -153,7 +159,7 @@ class Tops:
         point = await self._feed.recall(*resume)
         while (topic.point.epoch, topic.point.version) < resume <= self._held() and not topic.carry():
             # It was told elsewhere what members here are told with the next frame.
-            await asyncio.sleep(self.tick)
+            await self.told.wait()
         return point if point is not None and point.version <= topic.point.version else None
 
     def _held(self) -> Resume:

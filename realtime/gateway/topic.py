@@ -44,6 +44,7 @@ class Topic(ABC):
         "_frames",
         "_groups",
         "_unsaid",
+        "_was_stale",
         "fanout",
         "keeper",
         "name",
@@ -63,10 +64,14 @@ class Topic(ABC):
         """Where the members stand that a pass has not reached."""
         self.passing = False
         self.stale = False
+        """Whether every member in step was told that the ranking is away, or is being told by the pass that goes on."""
         self.watchers = 0
         self._groups: tuple[Members, ...] = ()
         self._frames: dict[tuple[int, int], Frame] | None = None
-        self._unsaid = False
+        self._was_stale = False
+        """What the members were told that a pass has not reached."""
+        self._unsaid: bool | None = None
+        """What is to be said when the pass is over."""
 
     # -- what each kind of topic makes ---------------------------------------------------------------------------------
 
@@ -83,7 +88,7 @@ class Topic(ABC):
         """That the ranking is away, or back."""
 
     def ended(self) -> None:  # noqa: B027 - only some kinds have more to tell
-        """A pass is over."""
+        """A pass is over, or there was nobody to tell."""
 
     # -- coming and going ----------------------------------------------------------------------------------------------
 
@@ -116,7 +121,10 @@ class Topic(ABC):
         """Its socket is full: it stays where it stands until there is room."""
         if subscription.index != OUT:
             group = self._group_of(subscription)
-            subscription.point = self.previous if group.awaits(subscription) else self.point
+            if group.awaits(subscription):
+                subscription.point, subscription.stale = self.previous, self._was_stale
+            else:
+                subscription.point, subscription.stale = self.point, self.stale
             group.remove(subscription)
 
     def bring_forward(self, subscription: Subscription) -> None:
@@ -150,25 +158,24 @@ class Topic(ABC):
     def publish(self, point: Any, frame: Frame | None = None) -> None:
         """Tell everybody in step the next point. Not while a pass goes on."""
         self.previous, self.point = self.point, point
+        self._was_stale = self.stale
         self._frames = None
         if self._groups and self.previous is not None:
             self._pass(frame or self.frame(self.previous))
+        else:
+            self.ended()
 
     def say(self, *, stale: bool) -> None:
         """Tell everybody that the ranking is away, or back; those in step at once, or after the pass that goes on."""
-        self.stale = stale
-        self._unsaid = True
+        self._unsaid = stale
         if not self.passing:
-            self._say()
+            self._say(stale=stale)
 
-    def _say(self) -> None:
-        self._unsaid = False
-        for group in self._groups:
-            for subscription in group.subscriptions:
-                if subscription is not None:
-                    subscription.stale = self.stale
+    def _say(self, *, stale: bool) -> None:
+        self._unsaid = None
         self.previous = self.point
-        self._pass(self.said(stale=self.stale))
+        self._was_stale, self.stale = self.stale, stale
+        self._pass(self.said(stale=stale))
 
     def _pass(self, frame: Frame) -> None:
         self.passing = True
@@ -191,7 +198,7 @@ class Topic(ABC):
         if self.watchers == 1:
             # Nobody to share it with; ten thousand players who watch themselves would keep ten thousand of them.
             self._frames = None
-        if self._unsaid:
-            self._say()
+        if self._unsaid is not None:
+            self._say(stale=self._unsaid)
         else:
             self.ended()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -186,6 +187,15 @@ async def test_a_client_that_answers_nothing_is_found_by_the_heartbeat(
             await asyncio.sleep(0.1)
         await node.hub.until(1)
         assert (await wire.closed()).code == closing.SILENT.code
+
+
+async def test_the_kernel_holds_little_and_waits_for_nothing(node: BareNode) -> None:
+    async with opened(node.port):
+        (live,) = node.hub.connections
+        assert isinstance(live, sockets.LiveSocket)
+        bare: socket.socket = live._transport.get_extra_info("socket")
+        assert bare.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert bare.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == sockets.UNSENT
 
 
 async def test_a_client_that_never_reads_is_skipped_and_holds_little(node: BareNode) -> None:

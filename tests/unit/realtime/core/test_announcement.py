@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from realtime.core import announcement
 from realtime.core.announcement import Move, Moved, TopChanged
 from realtime.core.board import BoardState
+from realtime.core.errors import HistoryGone
 from tests.changes import COLUMNS, gone, ranked
 
 
@@ -11,7 +14,7 @@ def test_what_changed_in_the_top_is_read_back_as_it_was_written() -> None:
     state.apply([ranked("ada", 3, seq=1, name="Ada", profile_seq=1), ranked("bob", 2, seq=2)])
     announced = state.apply([gone("bob", seq=3), ranked("cid", 9, seq=4, name="Ünï", profile_seq=4)])
     assert announced is not None
-    top, moved, left = announced
+    top, moved, _ = announced
     assert (top.version, [row.name for row in top.rows], top.gone) == (3, ["Ünï"], ("bob",))
     displays = [state.records[row.player].display for row in top.rows]
     assert announcement.decode_top(COLUMNS, announcement.encode_top(top, displays)) == top
@@ -27,3 +30,48 @@ def test_a_reset_is_read_back_as_it_was_written() -> None:
 def test_numbers_of_64_bits_are_exact() -> None:
     moved = Moved(2**62, 2**62 + 1, 2**62 + 2, (Move("ada", b"\xff" * 24, b"", -1, 0),))
     assert announcement.decode_moves(announcement.encode_moves(moved)) == moved
+
+
+def entries(*versions: int, epoch: int = 7) -> list[tuple[str, dict[bytes, bytes]]]:
+    return [
+        (
+            f"{epoch}-{version}",
+            {
+                b"t": announcement.encode_top(TopChanged(epoch, version, 2, gone=("bob",)), []),
+                b"m": announcement.encode_moves(Moved(epoch, version, 2, (Move("bob", b"old", b"", -1, 0),))),
+                b"b": announcement.encode_before(3, [ranked("bob", 2, seq=version, name="Bob")]),
+            },
+        )
+        for version in versions
+    ]
+
+
+def test_history_is_read_back_as_it_was_written() -> None:
+    one, two = announcement.decode_history(COLUMNS, 7, 4, entries(5, 6))
+    assert (one.top, one.moved) == (
+        TopChanged(7, 5, 2, gone=("bob",)),
+        Moved(7, 5, 2, (Move("bob", b"old", b"", -1, 0),)),
+    )
+    assert one.total == 3
+    assert [(row.player, row.name, row.seq) for row in one.before] == [("bob", "Bob", 5)]
+    assert [row.seq for row in two.before] == [6]
+
+
+def test_the_version_held_may_still_be_there_and_is_no_news() -> None:
+    assert announcement.decode_history(COLUMNS, 7, 4, entries(4)) == []
+    assert [one.top.version for one in announcement.decode_history(COLUMNS, 7, 4, entries(4, 5))] == [5]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [[], entries(6), entries(4, 6), entries(5, 7), entries(5, epoch=8), [*entries(5), *entries(1, epoch=8)]],
+    ids=["nothing", "cut", "cut after", "hole", "other epoch", "new epoch"],
+)
+def test_what_does_not_follow_without_a_hole_is_no_history(found: list[tuple[str, dict[bytes, bytes]]]) -> None:
+    with pytest.raises(HistoryGone):
+        announcement.decode_history(COLUMNS, 7, 4, found)
+
+
+def test_nothing_leads_to_the_first_version_of_an_epoch() -> None:
+    with pytest.raises(HistoryGone):
+        announcement.decode_history(COLUMNS, 7, 0, entries(1, 2))

@@ -64,7 +64,7 @@ def test_net_moves_lead_from_the_board_before_to_the_board_after(seed: int) -> N
         if announced is None:
             assert not changed
             continue
-        top, moved, _ = announced
+        _, moved, _ = announced
         shown = {move.player for move in moved.moves if move.old == move.new}
         assert {move.player for move in moved.moves} - shown == changed
         for move in moved.moves:

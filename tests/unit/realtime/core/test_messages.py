@@ -179,8 +179,8 @@ KEY = sortkey.encode(SPEC.columns, (70,), 5)
 
 
 def test_a_rank_says_where_a_player_stands_and_how_far_it_came() -> None:
-    since, place = PlayerPoint(7, 3, 40, KEY, 12, 11), PlayerPoint(7, 5, 41, KEY, 9, 9)
-    assert told(messages.rank("t", place, since, SPEC, ["bob"])) == {
+    since, place = PlayerPoint(7, 3, 40, SPEC, KEY, 12, 11), PlayerPoint(7, 5, 41, SPEC, KEY, 9, 9)
+    assert told(messages.rank("t", place, since, ["bob"])) == {
         "type": "rank",
         "topic": "t",
         "epoch": 7,
@@ -195,44 +195,44 @@ def test_a_rank_says_where_a_player_stands_and_how_far_it_came() -> None:
         "passed_by": ["bob"],
     }
     ordinal = replace(SPEC, ranks=RankMode.ORDINAL)
-    frame = told(messages.rank("t", place, since, ordinal, []))
+    frame = told(messages.rank("t", place._replace(spec=ordinal), since._replace(spec=ordinal), []))
     assert (frame["rank"], frame["moved"]) == (10, 3)
 
 
 def test_the_rank_of_who_is_not_ranked_is_null() -> None:
-    nowhere, place = PlayerPoint(7, 3, 40), PlayerPoint(7, 5, 41, KEY, 9, 9)
-    frame = told(messages.rank("t", nowhere, place, SPEC, []))
+    nowhere, place = PlayerPoint(7, 3, 40, SPEC), PlayerPoint(7, 5, 41, SPEC, KEY, 9, 9)
+    frame = told(messages.rank("t", nowhere, place, []))
     assert [frame[name] for name in ("rank", "position", "score", "seq", "of", "moved")] == [None] * 4 + [40, 0]
-    assert told(messages.rank("t", place, nowhere, SPEC, []))["moved"] == 0
+    assert told(messages.rank("t", place, nowhere, []))["moved"] == 0
 
 
 def test_a_check_of_a_player_carries_its_rank() -> None:
-    frame = told(messages.check_player("t", "ann", PlayerPoint(7, 5, 41, KEY, 9, 9), SPEC))
+    frame = told(messages.check_player("t", "ann", PlayerPoint(7, 5, 41, SPEC, KEY, 9, 9)))
     crc = zlib.crc32(b"ann\t5\t\n")
     assert frame == {"type": "check", "topic": "t", "epoch": 7, "version": 5, "total": 41, "crc": crc, "rank": 9}
-    frame = told(messages.check_player("t", "ann", PlayerPoint(7, 5, 41), SPEC))
+    frame = told(messages.check_player("t", "ann", PlayerPoint(7, 5, 41, SPEC)))
     assert (frame["crc"], frame["rank"]) == (0, None)
 
 
 def test_a_stretch_is_told_with_the_position_and_the_rank_of_its_first_row() -> None:
     rows = (WINDOW.rows[0], WINDOW.rows[1]._replace(score=(2,)))
-    stretch = AroundPoint(7, 3, 12, 5, 4, rows)
-    frame = told(messages.snapshot_around("t", Around("ann", 1), stretch, RankMode.COMPETITION))
+    stretch = AroundPoint(7, 3, 12, SPEC, 5, 4, rows)
+    frame = told(messages.snapshot_around("t", Around("ann", 1), stretch))
     assert [frame[name] for name in ("position", "player", "radius", "limit", "total")] == [5, "ann", 1, 3, 12]
     assert [entry["rank"] for entry in frame["entries"]] == [4, 4]
-    frame = told(messages.delta_around("t", stretch, 2, [("out", 2)], RankMode.COMPETITION))
+    frame = told(messages.delta_around("t", stretch, 2, [("out", 2)]))
     assert [frame[name] for name in ("from", "to", "position", "rank", "ops")] == [2, 3, 5, 4, [["out", 2]]]
-    frame = told(messages.delta_around("t", stretch, 2, [], RankMode.ORDINAL))
+    frame = told(messages.delta_around("t", replace(stretch, spec=replace(SPEC, ranks=RankMode.ORDINAL)), 2, []))
     assert (frame["position"], frame["rank"]) == (5, 6)
     frame = told(messages.check_around("t", stretch))
     assert (frame["crc"], frame["position"]) == (messages.checksum(rows), 5)
 
 
 def test_the_stretch_around_who_is_not_ranked_is_empty() -> None:
-    nowhere = AroundPoint(7, 3, 12)
-    frame = told(messages.snapshot_around("t", Around("ann", 1), nowhere, RankMode.ORDINAL))
+    nowhere = AroundPoint(7, 3, 12, SPEC)
+    frame = told(messages.snapshot_around("t", Around("ann", 1), nowhere))
     assert (frame["position"], frame["entries"]) == (None, [])
-    frame = told(messages.delta_around("t", nowhere, 2, [], RankMode.ORDINAL))
+    frame = told(messages.delta_around("t", nowhere, 2, []))
     assert (frame["position"], frame["rank"]) == (None, None)
 
 

@@ -69,10 +69,20 @@ def test_a_row_is_shown_by_its_display_and_by_id_without_a_name() -> None:
 
 
 def test_text_and_bytes_are_the_same_kind_to_the_scripts() -> None:
-    assert record.unpack_array(record.pack_array(["ä", b"\xff", 2**53, -1, [1, []]])) == [
+    assert record.unpack_array(record.pack_array(["ä", b"\xff", 2**53, -1, [1, []]])) == (
         "ä".encode(),
         b"\xff",
         2**53,
         -1,
-        [1, []],
-    ]
+        (1, ()),
+    )
+
+
+def test_rows_that_come_again_are_made_once() -> None:
+    change = ranked("ada", 3, 7, seq=5)
+    one = b"ada", change.key, b'{"name":"Ada"}'
+    other = b"ada", change.key, b'{"name":"Countess"}'
+    rows = record.Rows(COLUMNS)
+    assert rows([one, other]) == record.rows(COLUMNS, [one, other])
+    assert rows([one])[0] is rows([one])[0]
+    assert rows([]) == record.rows(COLUMNS, []) == ()

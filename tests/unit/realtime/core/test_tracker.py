@@ -160,6 +160,10 @@ def test_two_with_one_key_stand_in_the_order_of_their_handles(twin: type[Tracker
     tracker.add(5, key(6, 1), 4, 5)
     tracker.apply([(b"", key(1, 1))], [(5, key(5, 5), 9, 9)])
     assert tracker.changed() == [3, 5, 7, 9]
+    for handle in (8, 1, 4):
+        tracker.add(handle, key(5, 5), 4, 5)
+    tracker.apply([(b"", key(1, 1))], [])
+    assert tracker.changed() == [1, 3, 4, 5, 7, 8, 9]
 
 
 def test_the_whole_range_of_a_key_is_ordered(twin: type[Tracker]) -> None:

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.core.announcement import TopChanged
+from realtime.core import record
+from realtime.core.announcement import Past, TopChanged
 from realtime.core.board import BoardState
 from realtime.core.errors import VersionGap
 from realtime.core.model import WINDOW
 from realtime.core.window import Window
-from tests.changes import COLUMNS, gone, random_batches, ranked
+from tests.changes import COLUMNS, gone, later, random_batches, ranked
 
 seeds = st.integers(0, 2**32)
 
@@ -67,3 +68,43 @@ def test_only_the_next_version_of_the_same_epoch_follows(epoch: int, version: in
 def test_rows_stay_the_same_object_where_none_of_them_changed() -> None:
     window = Window(5, 3, 1, (BoardState(COLUMNS, 5).stretch(0, 1)))
     assert window.follow(TopChanged(5, 4, 2)).rows is window.rows
+
+
+# -- stepping back ----------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, st.sampled_from([6, WINDOW - 2, WINDOW + 2, WINDOW + 60]), st.sampled_from([3, 60]))
+def test_a_window_that_steps_back_is_the_boards_window_before(seed: int, players: int, largest: int) -> None:
+    state = BoardState(COLUMNS, 1)
+    state.apply(ranked(f"p{n}", n % 7, seq=n + 1) for n in range(players))
+    stood = [state.window()]
+    past = []
+    for batch in random_batches(random.Random(seed), batches=12, players=players, largest=largest):
+        announced = state.apply([later(change) for change in batch])
+        if announced is not None:
+            top, _, left = announced
+            rows = tuple(record.row(COLUMNS, one.player, one.key, one.display) for one in left)
+            past.append(Past(top, rows, stood[-1].total, b""))
+            stood.append(state.window())
+    window = stood.pop()
+    for one in reversed(past):
+        window = window.back(one)
+        assert window == stood.pop()
+
+
+def test_who_only_stood_by_is_the_same_row_a_step_back() -> None:
+    state = BoardState(COLUMNS, 5)
+    state.apply([ranked("ann", 3, seq=1), ranked("bob", 2, seq=2)])
+    window = Window(5, 3, 2, state.stretch(0, 2))
+    below = Past(TopChanged(5, 3, 2), (), 1, b"")
+    assert window.back(below) == Window(5, 2, 1, window.rows)
+    assert window.back(below).rows is window.rows
+    gained = Past(TopChanged(5, 3, 2, window.rows[1:]), (), 1, b"")
+    assert window.back(gained).rows == window.rows[:1]
+
+
+@pytest.mark.parametrize(("epoch", "version", "reset"), [(5, 2, False), (5, 4, False), (4, 3, False), (5, 3, True)])
+def test_only_the_version_that_stands_is_stepped_back_over(epoch: int, version: int, reset: bool) -> None:
+    with pytest.raises(VersionGap):
+        Window(5, 3, 0, ()).back(Past(TopChanged(epoch, version, 0, reset=reset), (), 0, b""))

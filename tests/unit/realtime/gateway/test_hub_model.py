@@ -190,6 +190,8 @@ class Model(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = TurnedLoop()
+        self.failures: list[Any] = []
+        self.loop.set_exception_handler(lambda _, context: self.failures.append(context))
         self.run(self.begin())
 
     def run(self, work: Any) -> Any:
@@ -332,6 +334,8 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def nobody_died(self) -> None:
+        for context in self.failures:
+            raise AssertionError(context) from context.get("exception")
         for node in self.nodes:
             for task in node.tasks:
                 if task.done() and not task.cancelled() and task.exception() is not None:

@@ -272,6 +272,7 @@ class Twins(RuleBasedStateMachine):
     def apply(self, moves: list[tuple[bytes, bytes]], own: list[tuple[int, bytes, int, int]]) -> None:
         tracked = [row for row in own if self.tracks(row[0])]
         self.both(lambda twin: twin.apply(moves, tracked))
+        self.changed()
 
     @rule(
         moves=st.lists(st.tuples(keys, keys), max_size=3),
@@ -342,6 +343,8 @@ def test_a_tracker_in_c_keeps_no_reference_and_no_memory() -> None:
         tracker.tell(handle)
         tracker.place(handle)
         tracker.apply([], [(handle, b"", -1, 0)])
+        for others in range(300, 500):
+            tracker.remove(others)
         for wrong in ([(1, key, -1, 1)], [(handle, key, 1, 1)], [(1, key, 1, 1)] * 2):
             with pytest.raises((ValueError, KeyError)):
                 tracker.apply(moves, wrong)
@@ -383,27 +386,32 @@ def test_coming_and_going_between_two_versions_takes_no_more_memory() -> None:
 class Leaving:
     """A piece of garbage that takes a player off the tracker when it is collected."""
 
-    def __init__(self, tracker: Tracker, handle: int) -> None:
+    def __init__(self, tracker: Tracker, handle: int, tracked: list[int]) -> None:
         self.itself = self
         self.tracker = tracker
         self.handle = handle
+        self.tracked = tracked
 
     def __del__(self) -> None:
         self.tracker.remove(self.handle)
+        self.tracked.remove(self.handle)
 
 
 def test_a_finalizer_may_call_the_tracker_while_it_makes_a_list() -> None:
     tracker = built().tracker(16)
-    for handle in range(3000):
+    tracked = list(range(2000))
+    for handle in tracked:
         tracker.add(handle, b"%16d" % handle, handle, handle + 1)
     tracker.apply([(b"", bytes(16))], [])
     threshold = gc.get_threshold()
     gc.collect()
-    for handle in range(0, 3000, 3):
-        Leaving(tracker, handle)
+    for handle in range(0, 2000, 5):
+        before = tracked.copy()
+        Leaving(tracker, handle, tracked)
         gc.set_threshold(1)
         changed = tracker.changed()
         gc.set_threshold(*threshold)
-        assert None not in changed
+        # Newer Pythons collect only between two instructions, after the call.
+        assert changed in (before, tracked)
     gc.collect()
-    assert tracker.changed() == [handle for handle in range(3000) if handle % 3]
+    assert tracker.changed() == tracked == [handle for handle in range(2000) if handle % 5]

@@ -1,6 +1,8 @@
 # One image for node and worker: `python -m api` (the default) or `python -m workers`.
 FROM python:3.13-slim AS build
 WORKDIR /src
+# For the extension that sends and tracks; without it the node runs its twin in Python.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY pyproject.toml README.md LICENSE ./
 COPY realtime realtime
 COPY api api

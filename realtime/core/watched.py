@@ -24,22 +24,22 @@ class Place(NamedTuple):
 class Tracking(Protocol):
     """A tracker, in Python (`realtime.core.tracker`) or in C."""
 
-    def add(self, handle: int, key: bytes, position: int, rank: int) -> None:
+    def add(self, handle: int, key: bytes, position: int, rank: int, /) -> None:
         """Track a key."""
 
-    def remove(self, handle: int) -> None:
+    def remove(self, handle: int, /) -> None:
         """Track it no longer."""
 
-    def apply(self, moves: Sequence[tuple[bytes, bytes]], own: Sequence[tuple[int, bytes, int, int]]) -> None:
+    def apply(self, moves: Sequence[tuple[bytes, bytes]], own: Sequence[tuple[int, bytes, int, int]], /) -> None:
         """Take every net move of one version; `own` are those of tracked keys, as they were announced."""
 
     def changed(self) -> list[int]:
         """Handles that stand elsewhere than was last told."""
 
-    def tell(self, handle: int) -> tuple[int, int, int, int]:
+    def tell(self, handle: int, /) -> tuple[int, int, int, int]:
         """Position and rank, then those last told; told from now on."""
 
-    def place(self, handle: int) -> tuple[bytes, int, int]:
+    def place(self, handle: int, /) -> tuple[bytes, int, int]:
         """Key, position and rank."""
 
 

@@ -51,20 +51,24 @@ class PostgresFallback:
 
     async def page(self, board: Board, offset: int, limit: int) -> Page:
         """See the port."""
-        where = board.key.board, board.key.season
-        rows: list[Any] = []
-        before_in = _BEFORE_IN_VIEW
+        if offset + limit <= _VIEW_ROWS:
+            with wrapped():
+                rows = await self._pool.fetch(_FROM_VIEW, board.key.board, board.key.season, offset, limit)
+            if rows:
+                return await self._page(board, offset, rows, _BEFORE_IN_VIEW)
+        return await self._from_entries(board, offset, limit)
+
+    async def _from_entries(self, board: Board, offset: int, limit: int) -> Page:
         with wrapped():
-            if offset + limit <= _VIEW_ROWS:
-                rows = await self._pool.fetch(_FROM_VIEW, *where, offset, limit)
-            if not rows:
-                before_in = _BEFORE
-                rows = await self._pool.fetch(_FROM_ENTRIES, *where, offset, limit)
+            rows = await self._pool.fetch(_FROM_ENTRIES, board.key.board, board.key.season, offset, limit)
+        return await self._page(board, offset, rows, _BEFORE)
+
+    async def _page(self, board: Board, offset: int, rows: Sequence[Any], before_in: str) -> Page:
+        """A stretch of these rows. Ranks are counted where the rows come from: the view is older than the entries."""
         ranked = tuple(_row(board, row) for row in rows)
         total = await self._total(board)
         rank = 0
         if ranked:
-            # Ranks are counted where the rows come from: the view is older than the entries.
             before = await self._before(board, [sortkey.columns_of(ranked[0].key)], before_in)
             rank = (offset if before is None else before[0]) + 1
         return Page(0, 0, total if total is not None else offset + len(ranked), offset, rank, ranked, stale=True)
@@ -77,7 +81,8 @@ class PostgresFallback:
         if found.position < 0:
             raise StoreUnavailable("the neighbours could not be counted in time")
         start = max(0, found.position - radius)
-        return await self.page(board, start, found.position + radius + 1 - start)
+        # Not from the view: the player may stand elsewhere there, or not at all.
+        return await self._from_entries(board, start, found.position + radius + 1 - start)
 
     async def standings(self, board: Board, players: Sequence[str]) -> Standings:
         """See the port."""
@@ -99,11 +104,11 @@ class PostgresFallback:
             return None
         return total
 
-    async def _before(self, board: Board, keys: Sequence[bytes], query: str = "") -> list[int] | None:
+    async def _before(self, board: Board, keys: Sequence[bytes], query: str = _BEFORE) -> list[int] | None:
         """How many stand before each key: one statement, so one time-out for all. None where it takes longer."""
         try:
             with wrapped():
-                rows = await self._pool.fetch(query or _BEFORE, board.key.board, board.key.season, keys)
+                rows = await self._pool.fetch(query, board.key.board, board.key.season, keys)
         except StoreUnavailable:
             return None
         return [row[0] for row in rows]

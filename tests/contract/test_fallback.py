@@ -130,6 +130,19 @@ async def test_the_top_comes_from_the_view_as_of_its_last_refresh(in_postgres: S
     assert [row.player for row in (await in_postgres.fallback.page(board, 0, 1001)).rows] == ["c", "a", "b"]
 
 
+async def test_around_a_player_is_where_the_player_stands_now(in_postgres: Stored) -> None:
+    board = await new_board(in_postgres)
+    await take(
+        in_postgres, *(submission(board, player, score, 0) for player, score in zip("abcd", (9, 7, 5, 3), strict=True))
+    )
+    assert await in_postgres.ledger.refresh_view(0)
+    await take(in_postgres, submission(board, "new", 1, 0), submission(board, "d", 10, 0))
+    for player, names, position in (("new", ["c", "new"], 3), ("d", ["d", "a"], 0)):
+        page = await in_postgres.fallback.around(board, player, 1)
+        assert page is not None
+        assert ([row.player for row in page.rows], page.position, page.rank) == (names, position, position + 1)
+
+
 async def test_the_view_is_refreshed_at_most_once_in_its_interval(in_postgres: Stored) -> None:
     ledger = in_postgres.ledger
     assert await ledger.refresh_view(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -42,22 +43,32 @@ async def receive_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive,
 
 
 class Constant(float):
-    """NaN or an infinity: JSON has none, some encoders write them. No field takes one; a row that has one is refused."""
+    """A number that no field takes, so that a row that has one is refused: NaN or an infinity (JSON has none, some encoders
+    write them), or the largest double for what is beyond it.
+    """  # noqa: D205 - one thought
 
 
 def decode(body: bytes) -> Any:
-    """JSON, strictly, but for constants: one bad row must not fail its neighbours. Raises BodyInvalid."""
+    """JSON, strictly, but for numbers that nobody takes: one bad row must not fail its neighbours. Raises BodyInvalid."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         refusal = error
     try:
-        value = json.loads(body.decode(), parse_constant=Constant, parse_int=orjson.loads, parse_float=orjson.loads)
+        value = json.loads(body.decode(), parse_constant=Constant, parse_int=_number, parse_float=_number)
         # It may have held more that is not JSON: half a surrogate pair, or too deep a nesting.
         orjson.dumps(value, default=str)
     except (ValueError, TypeError, RecursionError):
         raise BodyInvalid(f"the body is not JSON: {refusal}") from refusal
     return value
+
+
+def _number(text: str) -> Any:
+    """A number as `orjson` reads it, or a Constant where it is beyond a double: JSON knows no bounds, `orjson` does."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return Constant(-sys.float_info.max if text.startswith("-") else sys.float_info.max)
 
 
 def integer(request: Request, name: str, default: int, low: int, high: int) -> int:

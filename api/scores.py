@@ -161,7 +161,7 @@ def _metadata(value: object) -> bytes:
     try:
         packed = orjson.dumps(value) if isinstance(value, dict) else b""
     except TypeError as error:
-        raise FieldInvalid("metadata must be JSON, which has no NaN and no Infinity") from error
+        raise FieldInvalid("metadata must be JSON, without NaN, Infinity, or a number beyond a double") from error
     if not packed or len(packed) > _MAX_METADATA:
         raise FieldInvalid(f"metadata must be a JSON object of at most {_MAX_METADATA} bytes")
     return packed

@@ -154,6 +154,8 @@ SCORES: list[tuple[bytes, tuple[int, str]]] = [
     (b"9223372036854775808", (422, "score_out_of_range")),
     (b"18446744073709551617", (422, "score_out_of_range")),
     (b"-9223372036854775809", (422, "score_out_of_range")),
+    (b"1e400", (422, "score_out_of_range")),
+    (b"-" + b"9" * 400, (422, "score_out_of_range")),
     (b'"9223372036854775808"', (422, "score_out_of_range")),
     (b"[]", (422, "score_columns")),
     (b"[1, 2]", (422, "score_columns")),

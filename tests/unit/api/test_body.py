@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -79,9 +80,16 @@ def test_a_constant_that_json_does_not_know_is_left_to_its_row() -> None:
         orjson.dumps(rows)
 
 
-@pytest.mark.parametrize(
-    "body", [b'[NaN, "\\ud800"]', b"[NaN, 01]", b"[NaN, 1e999]", b"[" * 300 + b"NaN" + b"]" * 300, b"[NaN] \xff"]
-)
+@pytest.mark.parametrize("text", [b"1e999", b"-1e999", b"9" * 400, b"-" + b"9" * 5000, b"1" + b"0" * 400 + b".5"])
+def test_a_number_beyond_a_double_is_left_to_its_row(text: bytes) -> None:
+    rows = decode(b'[{"score": 1}, {"score": ' + text + b"}]")
+    assert rows[0] == {"score": 1}
+    number = rows[1]["score"]
+    assert (type(number), number < 0) == (Constant, text.startswith(b"-"))
+    assert isfinite(number)
+
+
+@pytest.mark.parametrize("body", [b'[NaN, "\\ud800"]', b"[NaN, 01]", b"[" * 300 + b"NaN" + b"]" * 300, b"[NaN] \xff"])
 def test_a_constant_excuses_nothing_else(body: bytes) -> None:
     with pytest.raises(BodyInvalid):
         decode(body)

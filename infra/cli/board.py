@@ -111,7 +111,11 @@ async def _find(rest: Rest, name: str) -> dict[str, Any] | None:
 @with_service
 def list_boards(service: Service) -> None:
     """List the boards that you may see."""
-    table = Table("board", "title", "columns", "operator", "ranks", "public", box=None)
+    table = Table(box=None)
+    # A name is what the other commands take: it is never cut.
+    table.add_column("board", overflow="fold", no_wrap=True)
+    for heading in ("title", "columns", "operator", "ranks", "public"):
+        table.add_column(heading)
     for each in asyncio.run(_list(service)):
         columns = ", ".join(f"{column['name']} {column['direction']}" for column in each["columns"])
         public = "yes" if each["public"] else "no"

@@ -101,6 +101,12 @@ def test_a_board_is_created_shown_listed_edited_and_deleted(rankcast: Rankcast) 
     assert "board_unknown" in refusal(rankcast.run("board", "show", "life"))
 
 
+def test_a_list_of_boards_has_every_name_whole(rankcast: Rankcast) -> None:
+    name = "a-name-of-a-board-that-is-rather-long.2026"
+    rankcast.board(name, "--title", "A title that would like to have the room of a whole line")
+    assert name in rankcast("board", "list")
+
+
 def test_a_board_is_not_overwritten_by_accident(rankcast: Rankcast) -> None:
     rankcast.board("once")
     assert "exists: change it with --edit" in rankcast.run("board", "create", "once").output

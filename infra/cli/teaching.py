@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import textwrap
 
 import click
 
@@ -16,7 +16,7 @@ class _Taught:
         """Write the epilog."""
         if self.epilog:
             formatter.write_paragraph()
-            formatter.write(f"{inspect.cleandoc(self.epilog)}\n")
+            formatter.write(f"{textwrap.dedent(self.epilog).strip()}\n")
 
 
 class TaughtCommand(_Taught, click.Command):

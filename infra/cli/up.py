@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from infra.cli.tables import clock
 from infra.cli.teaching import TaughtCommand
 from infra.cli.welcome import command_name, next_steps, panel
 from infra.local.stack import Plan, Stack
+from infra.settings import Settings
 from realtime.core.errors import RankcastError
 from realtime.core.identity import Role
 
@@ -40,6 +42,9 @@ def _settings(_ctx: click.Context, _param: click.Parameter, values: tuple[str, .
     pairs = [value.partition("=") for value in values]
     if bad := [name for name, equals, _ in pairs if not equals]:
         raise click.BadParameter(f"{bad[0]!r} is not NAME=VALUE")
+    known = {field.name for field in fields(Settings)}
+    if unknown := [name for name, _, _ in pairs if name not in known]:
+        raise click.BadParameter(f"there is no setting {unknown[0]!r}")
     return {name: value for name, _, value in pairs}
 
 

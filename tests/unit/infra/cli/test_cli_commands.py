@@ -29,7 +29,7 @@ def test_the_help_of_every_command_teaches_by_example(command: tuple[str, ...]) 
     assert result.exit_code == 0
     if command != ("board",):
         assert "Example" in result.output
-        assert f"rankcast {' '.join(command)}" in result.output
+        assert f"\n  rankcast {' '.join(command)}" in result.output
 
 
 def test_all_commands_are_there() -> None:
@@ -67,6 +67,7 @@ def test_a_column_that_is_none_is_named(text: str) -> None:
         (["token", "--role", "player"], "the role player needs --player ID"),
         (["up", "--port", "65535", "--nodes", "2"], "would go beyond port 65535"),
         (["up", "--set", "tick_ms"], "'tick_ms' is not NAME=VALUE"),
+        (["up", "--set", "tick=20"], "there is no setting 'tick'"),
         (["up", "--speed", "0"], "0.0 is not in the range"),
         (["watch", "b", "--limit", "7"], "'7' is not one of"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -18,9 +19,10 @@ from realtime.core.model import Operator
 from tests.contract.sending import spec, submission
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from realtime.core.fold import Submission
     from realtime.core.model import Board
 
 
@@ -61,6 +63,62 @@ async def test_a_batch_waits_for_an_edit_that_is_under_way_and_sees_it(
         assert not submitting.done()
     (result,) = await submitting
     assert isinstance(result, BoardChanged)
+
+
+LOCK_ENTRY = "SELECT FROM entry WHERE player = $1 FOR NO KEY UPDATE"
+LOCK_PROFILE = "SELECT FROM player WHERE player = $1 FOR NO KEY UPDATE"
+MAKE_PROFILE = "INSERT INTO player (player) VALUES ($1)"
+CLAIM_KEY = """
+INSERT INTO idempotency (slot, day, id, body)
+SELECT d % 3, d, $1, '' FROM (SELECT (extract(epoch FROM clock_timestamp())::bigint / 86400)::integer AS d) AS today
+"""
+PLAYERS = "abcdefghijkl"
+
+
+async def in_order_of_locking(
+    submissions: PostgresSubmissions, batch: Sequence[Submission], outside: Any, lock: str, rows: list[Any]
+) -> None:
+    """Hold a row in the middle: the batch must come to wait for it with those before it locked, and none behind it."""
+    middle = len(rows) // 2
+    holding = outside.transaction()
+    await holding.start()
+    await outside.execute(lock, rows[middle])
+    submitting = asyncio.create_task(submissions.submit(batch))
+    async with asyncio.timeout(10):
+        while not await outside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.005)
+    await outside.execute("SET LOCAL lock_timeout = 50")
+    free = [row for row in rows[:middle] + rows[middle + 1 :] if await is_free(outside, lock, row)]
+    await holding.rollback()
+    results = await submitting
+    assert all(isinstance(result, Outcome) for result in results)
+    assert free == rows[middle + 1 :]
+
+
+async def is_free(outside: Any, lock: str, row: object) -> bool:
+    trying = outside.transaction()
+    await trying.start()
+    try:
+        await outside.execute(lock, row)
+    except asyncpg.LockNotAvailableError:
+        return False
+    finally:
+        await trying.rollback()
+    return True
+
+
+@pytest.mark.parametrize("lock", [LOCK_ENTRY, LOCK_PROFILE, MAKE_PROFILE, CLAIM_KEY])
+async def test_rows_are_locked_in_the_order_of_their_keys_whatever_the_order_of_arrival(
+    submissions: PostgresSubmissions, board: Board, outside: Any, lock: str
+) -> None:
+    """Else two nodes with the same players wait for each other in a ring."""
+    named = "New" if lock == LOCK_PROFILE else None
+    batch = [submission(board, player, 1, 0, name=named, key=player) for player in PLAYERS]
+    random.Random(5).shuffle(batch)
+    if lock != MAKE_PROFILE:
+        await submissions.submit([submission(board, player, 1, 0) for player in PLAYERS])
+    rows: list[Any] = sorted(one.key for one in batch) if lock == CLAIM_KEY else list(PLAYERS)
+    await in_order_of_locking(submissions, batch, outside, lock, rows)
 
 
 async def age(outside: Any, days: int) -> None:

@@ -34,13 +34,14 @@ LEASE = 10.0
 
 
 class WatchedRanking(MemoryRanking):
-    """A ranking that can be away, counts its calls, and lets something happen before one."""
+    """A ranking that can be away, counts its calls, and lets something happen before a step of a rebuild."""
 
     def __init__(self) -> None:
         super().__init__(MemoryBus())
         self.away = False
         self.away_for: BoardKey | None = None
         self.applied: list[int] = []
+        self.before_mark: Callable[[], Awaitable[object]] | None = None
         self.before_load: Callable[[], Awaitable[object]] | None = None
 
     async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed]) -> int:
@@ -53,6 +54,12 @@ class WatchedRanking(MemoryRanking):
         if self.away:
             raise RankingUnavailable("away")
         return await super().holds(key, epoch)
+
+    async def mark(self, key: BoardKey, epoch: int) -> bool:
+        if self.before_mark is not None:
+            act, self.before_mark = self.before_mark, None
+            await act()
+        return await super().mark(key, epoch)
 
     async def load(self, key: BoardKey, epoch: int, width: int, changes: Sequence[Packed]) -> bool:
         if self.before_load is not None:

@@ -40,7 +40,8 @@ async def test_a_board_that_is_whole_is_left_alone(plant: Plant, board: Board) -
     assert (plant.store.epochs[board.key], await plant.ranking.position(board.key)) == before
 
 
-async def test_changes_that_come_meanwhile_are_not_lost(plant: Plant, board: Board) -> None:
+@pytest.mark.parametrize("step", ["before_mark", "before_load"])
+async def test_changes_that_come_meanwhile_are_not_lost(plant: Plant, board: Board, step: str) -> None:
     plant.store.raise_epoch(board.key)
     held, _ = await plant.ranking.position(board.key)
 
@@ -51,7 +52,7 @@ async def test_changes_that_come_meanwhile_are_not_lost(plant: Plant, board: Boa
         for key, changes in await plant.sent():
             await plant.ranking.apply(key, held, changes)
 
-    plant.ranking.before_load = meanwhile
+    setattr(plant.ranking, step, meanwhile)
     assert await rebuild(board, plant.ledger, plant.ranking)
     assert await plant.is_ranked_as_stored(board)
     assert (await plant.ranking.top(board.key, board.spec.columns)).rows[0].player == "p0003"

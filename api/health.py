@@ -26,6 +26,8 @@ async def healthz(_: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """The node can take scores: the primary answers. The ranking being away makes reads stale, not the node unready."""
     service: Service = request.app.state.service
+    if request.app.state.door.draining:
+        return _json({"status": "leaving"}, 503)
     try:
         async with asyncio.timeout(_PATIENCE):
             await service.boards.by_keys([])

@@ -69,11 +69,23 @@ class Batcher:
         request = _Request(submissions, asyncio.get_running_loop().create_future())
         self._queue.append(request)
         self._waiting += len(submissions)
-        if len(self._tasks) < self._in_flight:
+        self._work()
+        return await request.future
+
+    def _work(self) -> None:
+        if self._queue and len(self._tasks) < self._in_flight:
             task = asyncio.create_task(self._drain())
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return await request.future
+            task.add_done_callback(self._worked)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        """A defect fails the batch that it met, is reported, and does not leave the others waiting."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler({"message": "a batch could not be committed", "exception": error})
+        if not task.cancelled():
+            self._work()
 
     async def _drain(self) -> None:
         # One turn of the loop lets everything that is readable now join the batch.

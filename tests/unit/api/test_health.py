@@ -13,7 +13,7 @@ from api.metrics import Metrics
 from realtime.core.errors import RankingUnavailable, StoreUnavailable
 
 
-def caller(database: Exception | None, ranking: Exception | None) -> httpx.AsyncClient:
+def caller(database: Exception | None, ranking: Exception | None, *, draining: bool = False) -> httpx.AsyncClient:
     async def asked(error: Exception | None) -> None:
         if error is not None:
             raise error
@@ -35,9 +35,18 @@ def caller(database: Exception | None, ranking: Exception | None) -> httpx.Async
         boards=SimpleNamespace(by_keys=by_keys),
         ranking=SimpleNamespace(ping=ping),
         metrics=Metrics(),
-        hub=SimpleNamespace(connections=[1, 2], watched=3, deliveries=4, skipped=5, drift=6, resyncs=7),
+        hub=SimpleNamespace(
+            connections=2,
+            watched=3,
+            drift=6,
+            resyncs=7,
+            resumed=8,
+            started=9,
+            shell=SimpleNamespace(fanout=SimpleNamespace(deliveries=4, skipped=5, merged=10), speedups="c"),
+        ),
         batcher=SimpleNamespace(waiting=7),
     )
+    app.state.door = SimpleNamespace(draining=draining)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
@@ -61,6 +70,13 @@ async def test_a_node_is_ready_while_it_can_take_scores(
         assert (await http.get("/healthz")).json() == {"status": "ok"}
 
 
+async def test_a_node_that_leaves_is_not_ready_and_still_answers() -> None:
+    async with caller(None, None, draining=True) as http:
+        answer = await http.get("/readyz")
+        assert (answer.status_code, answer.json()) == (503, {"status": "leaving"})
+        assert (await http.get("/healthz")).status_code == 200
+
+
 async def test_the_numbers_are_those_of_now() -> None:
     async with caller(None, None) as http:
         lines = (await http.get("/metrics")).text.splitlines()
@@ -70,6 +86,10 @@ async def test_the_numbers_are_those_of_now() -> None:
         "rankcast_deliveries_total 4.0",
         "rankcast_skipped_total 5.0",
         "rankcast_drift_total 6.0",
+        'rankcast_subscribed_total{mode="resumed"} 8.0',
+        'rankcast_subscribed_total{mode="snapshot"} 9.0',
+        "rankcast_merged_total 10.0",
+        'rankcast_speedups{in="c"} 1.0',
         "rankcast_submissions_waiting 7.0",
     ):
         assert line in lines

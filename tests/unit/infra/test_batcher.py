@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.batcher import Batcher
-from realtime.core.errors import Overloaded, StoreUnavailable
+from realtime.core.errors import Overloaded, RankcastError, StoreUnavailable
 from realtime.core.fold import Outcome, Submission
 from realtime.core.model import Board, BoardKey, BoardSpec, Column
 
@@ -98,4 +98,23 @@ async def test_a_store_that_is_away_fails_all_of_its_batch_and_the_next_is_tried
     later = await sent(one, [3])
     store.gate.release()
     assert (await later[0])[0].seq == 3
+    await one.close()
+
+
+async def test_a_defect_fails_its_batch_alone_and_nobody_is_left_waiting() -> None:
+    reported: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    store = Store()
+    one = batcher(store, size=1, in_flight=1)
+    failed = await sent(one, [1])
+    waiting = await sent(one, [2])
+    store.error = defect = ZeroDivisionError()
+    store.gate.release()
+    with pytest.raises(RankcastError):
+        await failed[0]
+    store.error = None
+    store.gate.release()
+    assert (await waiting[0])[0].seq == 2
+    assert reported == [defect]
     await one.close()

@@ -9,7 +9,8 @@ import pytest
 from realtime.core import messages
 from realtime.core.model import WINDOW, Board
 from tests.changes import gone, ranked, renamed
-from tests.unit.realtime.gateway.world import TICK, TOPIC, Viewer, World, climb, fill, types
+from tests.unit.realtime.gateway.world import TICK, Viewer, World, climb, fill, types
+
 
 def count_deltas(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The topics of the deltas that are made from now on."""

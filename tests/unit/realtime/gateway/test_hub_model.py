@@ -33,7 +33,9 @@ VIEWS: list[View] = [
     *(Own(f"p{number}") for number in range(0, PLAYERS + 2, 3)),
     *(Around(f"p{number}", radius) for number, radius in ((0, 1), (3, 2), (7, 10), (PLAYERS + 1, 3))),
 ]
-ENCODINGS = st.sampled_from([(Encoding.PLAIN, True), (Encoding.PLAIN, False), (Encoding.DEFLATED, True), (Encoding.EVENTS, False)])
+ENCODINGS = st.sampled_from(
+    [(Encoding.PLAIN, True), (Encoding.PLAIN, False), (Encoding.DEFLATED, True), (Encoding.EVENTS, False)]
+)
 SCORES = st.tuples(
     st.sampled_from(("score", "score", "score", "score", "gone", "rename")),
     st.integers(0, PLAYERS - 1),
@@ -375,7 +377,9 @@ def held_of(client: Client, topic: str) -> tuple[int, int] | None:
 
 
 _PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
-_SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, phases=_PHASES, report_multiple_bugs=False)
+_SETTINGS = settings(
+    deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, phases=_PHASES, report_multiple_bugs=False
+)
 
 
 @pytest.mark.parametrize("twin", ["c", "python"])
@@ -389,5 +393,3 @@ def test_what_a_client_was_told_was_true(twin: str) -> None:
 @pytest.mark.timeout(120)
 def test_a_long_life_is_as_true_as_a_short_one() -> None:
     run_state_machine_as_test(Model, settings=settings(_SETTINGS, max_examples=2, stateful_step_count=500))
-
-

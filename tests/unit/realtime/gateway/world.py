@@ -90,9 +90,7 @@ class ShakyRanking(MemoryRanking):
         await self._something_happens()
         return found
 
-    async def stretches(
-        self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]
-    ) -> Stretches:
+    async def stretches(self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]) -> Stretches:
         self._answers()
         found = await super().stretches(key, columns, asked)
         await self._something_happens()

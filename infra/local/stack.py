@@ -174,6 +174,8 @@ class Stack:
             "jwks_url": issuer.jwks_url,
             "client_ids": CLIENT_ID,
             "host": HOST,
+            # All nodes leave at once: there is none to come back to.
+            "drain_window": "1",
             **self.plan.settings,
         }
         return Settings.load({PREFIX + name.upper(): value for name, value in chosen.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from heapq import nlargest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from realtime.core.sortkey import columns_of
@@ -17,8 +18,16 @@ NAMED: Final = 3
 LOGGED: Final = 50_000
 """Moves kept; past it the oldest versions go, and who asks from before them is told of nobody."""
 
+FEW: Final = 2
+LOOKED: Final = 4_000
+"""Moves that are looked through for who passed: some seconds of a busy board."""
+
 Net = dict[str, tuple[bytes, bytes]]
 """By player the key from before and the key of now; empty where the player was, or is, not ranked."""
+
+
+_Climb = tuple[bytes, bytes, str]
+"""In the order of the board: the new key, the old one, and whose."""
 
 
 class Stand(NamedTuple):
@@ -62,6 +71,11 @@ class MoveLog:
         """Forget everything: the versions have a hole."""
         self._versions, self._moves, self._logged = [], [], 0
 
+    @property
+    def first(self) -> int:
+        """The oldest version that is here; 0 where there is none."""
+        return self._versions[0] if self._versions else 0
+
     def reaches(self, version: int) -> bool:
         """Whether every version after this one is here."""
         return bool(self._versions) and self._versions[0] <= version + 1
@@ -72,19 +86,21 @@ class MoveLog:
         return list(zip(self._versions[cut:], self._moves[cut:], strict=True))
 
     def nets(self, versions: Iterable[int], until: int) -> dict[int, Net]:
-        """For each of these versions what moved from then to `until`, net; nothing for one that the log does not reach.
+        """For each of these versions what moved from then to `until`, net.
 
-        Shared work: each move is looked at once.
+        Nothing for one that the log does not reach, or that lies more than `LOOKED` moves back. Shared work: each move is
+        looked at once.
         """
         found: dict[int, Net] = {}
         net: Net = {}
-        index = bisect_left(self._versions, until + 1)
+        index, looked = bisect_left(self._versions, until + 1), 0
         for version in sorted(set(versions), reverse=True):
-            while index and self._versions[index - 1] > version:
+            while index and self._versions[index - 1] > version and looked <= LOOKED:
                 index -= 1
+                looked += len(self._moves[index])
                 for player, old, new, *_ in self._moves[index]:
                     net[player] = old, net[player][1] if player in net else new
-            found[version] = dict(net) if self.reaches(version) else {}
+            found[version] = dict(net) if looked <= LOOKED and self.reaches(version) else {}
         return found
 
 
@@ -93,27 +109,60 @@ def passers(net: Mapping[str, tuple[bytes, bytes]], stands: Sequence[Stand], *, 
 
     `shared`: ahead means better columns, as on a board that shares ranks; else a better key.
     """
-    order = columns_of if shared else _whole
-    # By whole keys: of those who share a rank, the one who reached it last is the nearest.
-    ahead = sorted((new, old, player) for player, (old, new) in net.items() if new and new != old)
-    moves = [(order(new), order(old), player) for new, old, player in ahead]
-    found: list[list[str]] = [[] for _ in stands]
-    still: list[tuple[bytes, int]] = []
-    for index, stand in enumerate(stands):
-        if stand.was == stand.now:
-            still.append((order(stand.now), index))
-        elif stand.now:
-            found[index] = _past(moves, order, stand)
-    still.sort()
-    _sweep(moves, still, found)
-    return found
+    return Climbers(net, shared=shared).past(stands)
+
+
+class Climbers:
+    """What moved between two versions, to be asked by those who want to know who passed them."""
+
+    def __init__(self, net: Mapping[str, tuple[bytes, bytes]], *, shared: bool) -> None:
+        self._net = net
+        self._order = columns_of if shared else _whole
+        self._sorted: list[_Climb] | None = None
+
+    def past(self, stands: Sequence[Stand]) -> list[list[str]]:
+        """For each who was not ahead and now is, the nearest first, at most three."""
+        if len(stands) <= FEW and self._sorted is None:
+            # To put all in order costs more than to look at each.
+            return [self._look(stand) for stand in stands]
+        order, moves = self._order, self._climbs()
+        found: list[list[str]] = [[] for _ in stands]
+        still: list[tuple[bytes, int]] = []
+        for index, stand in enumerate(stands):
+            if stand.was == stand.now:
+                still.append((order(stand.now), index))
+            elif stand.now:
+                found[index] = _past(moves, order, stand)
+        still.sort()
+        _sweep(moves, still, found)
+        return found
+
+    def _climbs(self) -> list[_Climb]:
+        if self._sorted is None:
+            order = self._order
+            # By whole keys: of those who share a rank, the one who reached it last is the nearest.
+            ahead = sorted((new, old, player) for player, (old, new) in self._net.items() if new and new != old)
+            self._sorted = [(order(new), order(old), player) for new, old, player in ahead]
+        return self._sorted
+
+    def _look(self, stand: Stand) -> list[str]:
+        if not stand.was or not stand.now:
+            return []
+        order = self._order
+        was, now = order(stand.was), order(stand.now)
+        past = [
+            (new, player)
+            for player, (old, new) in self._net.items()
+            if new and new != old and order(new) < now and (not old or order(old) >= was) and player != stand.player
+        ]
+        return [player for _, player in nlargest(NAMED, past)]
 
 
 def _whole(key: bytes) -> bytes:
     return key
 
 
-def _past(moves: Sequence[tuple[bytes, bytes, str]], order: Callable[[bytes], bytes], stand: Stand) -> list[str]:
+def _past(moves: Sequence[_Climb], order: Callable[[bytes], bytes], stand: Stand) -> list[str]:
     """For one who moved: a look at every move ahead of where it stands now."""
     was, now = order(stand.was), order(stand.now)
     named: list[str] = []
@@ -127,9 +176,7 @@ def _past(moves: Sequence[tuple[bytes, bytes, str]], order: Callable[[bytes], by
     return named
 
 
-def _sweep(
-    moves: Sequence[tuple[bytes, bytes, str]], still: Sequence[tuple[bytes, int]], found: list[list[str]]
-) -> None:
+def _sweep(moves: Sequence[_Climb], still: Sequence[tuple[bytes, int]], found: list[list[str]]) -> None:
     """For those who stood still, from the best down: a move is open between its new key and its old one.
 
     Moves are opened in the order of their new keys, so the nearest is the one opened last; one that is closed for a stand

@@ -77,6 +77,10 @@ class AroundTopic(Topic):
             self.publish(point)
         self.kept.append(point)
 
+    def ended(self) -> None:
+        """See the base: who waits to be led on may be led now."""
+        self._arounds.wake()
+
     @property
     def head(self) -> str:
         """The name under which the key of its first row is tracked: no player can have it."""
@@ -148,6 +152,11 @@ class Arounds:
             self._dirty.pop(topic.name, None)
             self.moves.watched.remove(topic.head)
 
+    def wake(self) -> None:
+        """Something was shown: let who waits for it look."""
+        self._shown.set()
+        self._shown.clear()
+
     def restart(self) -> None:
         """An epoch began: all are read again."""
         self._dirty.update(self.topics)
@@ -179,12 +188,16 @@ class Arounds:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
+            if not self.moves.epoch:
+                # Nothing that was read could be taken yet; `restart` wakes us.
+                continue
             self._look()
-            while self._dirty:
-                batch = list(self._dirty.values())[:AT_ONCE]
+            while batch := [topic for topic in self._dirty.values() if not topic.passing][:AT_ONCE]:
                 if not await self._read(batch):
                     await asyncio.sleep(_RETRY)
             await asyncio.sleep(max(self._tick, min(SLOWEST, len(self.topics) * A_STRETCH)))
+            if self._dirty:
+                self._wanted.set()
 
     def _look(self) -> None:
         """Which stretches were touched, and which only moved as a whole."""
@@ -262,8 +275,7 @@ class Arounds:
             topic.show(now)
         if answer := self._found.pop(topic.name, None):
             answer.set_result(None)
-        self._shown.set()
-        self._shown.clear()
+        self.wake()
 
     def _point(self, position: int | None, rank: int | None, rows: tuple[Row, ...]) -> AroundPoint:
         """A stretch at the version at which the moves are."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from realtime.core import messages
 from realtime.core.errors import BoardChanged, RankingUnavailable, Unavailable
 from realtime.core.model import RankMode
-from realtime.core.passing import Stand, passers
+from realtime.core.passing import Climbers, Stand
 from realtime.core.points import PlayerPoint
 from realtime.core.watched import Place
 from realtime.gateway.fanout import SLICE
@@ -104,6 +104,8 @@ class Players:
         self._cooled: asyncio.TimerHandle | None = None
         self._others: asyncio.TimerHandle | None = None
         self._telling = False
+        self._climbers: dict[int, Climbers] = {}
+        self._climbers_of = (0, 0, 0)
 
     @property
     def board(self) -> Board:
@@ -138,13 +140,21 @@ class Players:
         """The point that a client holds; None where it is not known any more."""
         await self._moves.reach_to(*resume)
         await self.ready(topic)
-        point = await self._recalls.stood(topic.player, *resume)
-        while (topic.point.epoch, topic.point.version) < resume <= (self._moves.epoch, self._moves.version):
+        while self._behind(topic, resume):
             # It heard of versions in which the player stood as before, as members here have not yet.
-            self._lead(topic)
-            if topic.passing:
-                await asyncio.sleep(self._tick)
+            self._lead([topic])
+            if self._behind(topic, resume):
+                # A pass goes on, or an epoch has begun and the player is being looked up.
+                await asyncio.sleep(self._tick or _RETRY)
+        point = await self._recalls.stood(topic.player, *resume)
         return point if point is not None and point.version <= topic.point.version else None
+
+    def _behind(self, topic: PlayerTopic, resume: Resume) -> bool:
+        """Whether a topic that somebody watches can still be led to what a client was told elsewhere."""
+        held, moves = topic.point, self._moves
+        if self.topics.get(topic.player) is not topic:
+            return False
+        return (held.epoch, held.version) < resume <= (moves.epoch, moves.version)
 
     def forget(self, topic: PlayerTopic) -> None:
         """Nobody watches it any more."""
@@ -167,7 +177,8 @@ class Players:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            while self._pending:
+            # Before there is an epoch nothing that was read could be taken; `restart` wakes us.
+            while self._pending and self._moves.epoch:
                 names = [self._pending.pop() for _ in range(min(LOOKED_UP, len(self._pending)))]
                 if not await self._look_up(names):
                     self._pending.update(name for name in names if name in self.topics)
@@ -215,25 +226,24 @@ class Players:
 
     def moved(self, own: Sequence[Move]) -> None:
         """A version was announced: those who moved hear of it at once, the others at their tick."""
+        due = []
         for move in own:
             topic = self.topics.get(move.player)
             if topic is None or topic.point is None or move.old == move.new:
                 continue
             if topic in self._cooling or topic.passing:
                 self._late.add(topic)
+                self._cool()
             else:
-                self._tell(topic)
-        if self._others is None and not self._telling and self.topics:
-            pause = max(self._tick, min(SLOWEST, len(self.topics) * A_WATCHER))
-            self._others = asyncio.get_running_loop().call_later(pause, self._tell_others)
+                due.append(topic)
+        self._tell_own(due)
+        self._plan_others()
 
-    def _tell(self, topic: PlayerTopic) -> None:
-        """One's own change, and none again before the tick is over."""
-        if topic.player not in self._moves.watched:
-            return
-        topic.publish(self._point(topic))
-        if self._tick:
-            self._cooling.add(topic)
+    def _tell_own(self, topics: Sequence[PlayerTopic]) -> None:
+        """Own changes, and none of these again before the tick is over."""
+        self._tell_all(topics)
+        if topics and self._tick:
+            self._cooling.update(topics)
             self._cool()
 
     def _cool(self) -> None:
@@ -244,12 +254,16 @@ class Players:
         self._cooled = None
         late, self._late = self._late, set()
         self._cooling = set()
-        for topic in late:
-            if topic.passing:
-                self._late.add(topic)
-                self._cool()
-            elif topic.player in self.topics:
-                self._tell(topic)
+        due = [topic for topic in late if not topic.passing and self.topics.get(topic.player) is topic]
+        self._late.update(topic for topic in late if topic.passing)
+        if self._late:
+            self._cool()
+        self._tell_own(due)
+
+    def _plan_others(self) -> None:
+        if self._others is None and not self._telling and self.topics and not self._closed:
+            pause = max(self._tick, min(SLOWEST, len(self.topics) * A_WATCHER))
+            self._others = asyncio.get_running_loop().call_later(pause, self._tell_others)
 
     def _tell_others(self) -> None:
         self._others = None
@@ -257,14 +271,18 @@ class Players:
         self._fanout.run(self._rounds(self._moves.watched.changed()))
 
     def _rounds(self, names: Sequence[str]) -> Iterator[None]:
+        version, left = self._moves.version, 0
         for start in range(0, len(names), SLICE):
             if start:
                 yield
-            topics = (self.topics.get(name) for name in names[start : start + SLICE])
-            self._tell_all(
-                [topic for topic in topics if topic is not None and topic.point is not None and not topic.passing]
-            )
+            topics = [topic for name in names[start : start + SLICE] if (topic := self.topics.get(name)) is not None]
+            due = [topic for topic in topics if topic.point is not None and not topic.passing]
+            left += len(topics) - len(due)
+            self._tell_all(due)
         self._telling = False
+        if left or self._moves.version != version:
+            # Who moved behind our back, or was in a pass, is due the next time.
+            self._plan_others()
 
     def _tell_all(self, topics: Sequence[PlayerTopic]) -> None:
         points = [(topic, self._point(topic)) for topic in topics if topic.player in self._moves.watched]
@@ -290,13 +308,23 @@ class Players:
         by_version: dict[int, list[Stand]] = {}
         for topic, since, point in changes:
             by_version.setdefault(since.version, []).append(Stand(topic.player, since.key, point.key))
+        climbers = self._climbed(by_version, until)
+        return {
+            stand.player: names
+            for version, stands in by_version.items()
+            for stand, names in zip(stands, climbers[version].past(stands), strict=True)
+        }
+
+    def _climbed(self, versions: Iterable[int], until: int) -> dict[int, Climbers]:
+        """Who moved from each of some versions to a later one; kept while others ask for the same."""
+        asked = self._moves.epoch, self._moves.log.first, until
+        if self._climbers_of != asked:
+            self._climbers, self._climbers_of = {}, asked
         shared = self.board.spec.ranks is RankMode.COMPETITION
-        named: dict[str, list[str]] = {}
-        for version, net in self._moves.log.nets(by_version, until).items():
-            stands = by_version[version]
-            for stand, names in zip(stands, passers(net, stands, shared=shared), strict=True):
-                named[stand.player] = names
-        return named
+        missing = [version for version in versions if version not in self._climbers]
+        for version, net in self._moves.log.nets(missing, until).items():
+            self._climbers[version] = Climbers(net, shared=shared)
+        return self._climbers
 
     # -- keeping true --------------------------------------------------------------------------------------------------
 
@@ -308,21 +336,25 @@ class Players:
         for start in range(0, len(topics), SLICE):
             if start:
                 yield
-            for topic in topics[start : start + SLICE]:
-                self._lead(topic)
+            self._lead(topics[start : start + SLICE])
 
-    def _lead(self, topic: PlayerTopic) -> None:
+    def _lead(self, topics: Sequence[PlayerTopic]) -> None:
         """Tell the newest version, whatever it changes."""
-        moves, held = self._moves, topic.point
-        if held is None or topic.passing or self.topics.get(topic.player) is not topic:
-            return
-        if held.epoch != moves.epoch or held.version == moves.version or topic.player not in moves.watched:
-            return
-        point = self._point(topic)
-        if point.stands() == held.stands():
-            topic.publish(point, topic.check_of(point))
-        else:
-            topic.publish(point)
+        moves = self._moves
+        changed = []
+        for topic in topics:
+            held = topic.point
+            if held is None or topic.passing or self.topics.get(topic.player) is not topic:
+                continue
+            if held.epoch != moves.epoch or held.version == moves.version or topic.player not in moves.watched:
+                continue
+            place = moves.watched.place(topic.player)
+            if held.stands() == ((b"", None, None) if place is None else place):
+                point = self._point(topic)
+                topic.publish(point, topic.check_of(point))
+            else:
+                changed.append(topic)
+        self._tell_all(changed)
 
     def close(self) -> None:
         """Nothing is to come any more."""

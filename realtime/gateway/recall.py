@@ -73,28 +73,37 @@ class Recalls:
         }
         if not current or not await moves.reach(min(one.version for one in current.values())):
             return {}
-        left = {
-            key for index, key in self._keys_then(current).items() if key and key != self._key_now(asked[index].player)
-        }
+        left: set[bytes] = set()
+        held: dict[bytes, Place] = {}
+        for index, key in self._keys_then(current).items():
+            place = self._place(asked[index].player)
+            if place is not None and place.key == key:
+                held[key] = place
+            elif key:
+                left.add(key)
         if not left:
             return self._undo(current, {})
-        keys = list(left)
+        since, keys = moves.version, list(left)
         found = await self._ranking.places(moves.board.key, keys)
         answer: asyncio.Future[dict[int, PlayerPoint]] = asyncio.get_running_loop().create_future()
 
         def finish() -> None:
-            places = [Place(key, *place) for key, place in zip(keys, found.places, strict=True)]
-            named = [(f"/{index}", place) for index, place in enumerate(places)]
-            brought = moves.watched.brought(named, moves.log, found.version)
+            places = {key: Place(key, *place) for key, place in zip(keys, found.places, strict=True)}
+            # Who held a key when we asked may have left it since.
+            brought = self._brought(places, found.version) | self._brought(held, since)
             if not answer.done():
-                answer.set_result(
-                    self._undo(current, {place.key: place for place in brought.values() if place is not None})
-                )
+                answer.set_result(self._undo(current, brought))
 
         if not moves.when(found, finish):
             return {}
         async with asyncio.timeout(_PATIENCE):
             return await answer
+
+    def _brought(self, places: Mapping[bytes, Place], version: int) -> dict[bytes, Place]:
+        """Where keys stand now, given where they stood after a version; they need not be anybody's."""
+        named = [(f"/{index}", place) for index, place in enumerate(places.values())]
+        brought = self._moves.watched.brought(named, self._moves.log, version)
+        return {place.key: place for place in brought.values() if place is not None}
 
     def _undo(self, asked: Mapping[int, _Asked], left: Mapping[bytes, Place]) -> dict[int, PlayerPoint]:
         """Where they stood, from where the keys that they had stand now; `left` are those that are nobody's now."""

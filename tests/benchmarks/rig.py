@@ -7,13 +7,14 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
@@ -22,10 +23,11 @@ from infra.local.postgres import EmbeddedPostgres
 from infra.local.valkey import EmbeddedValkey
 from infra.migrations import migrate
 from infra.settings import Settings
-from tests.harness import free_port, ready
+from tests.harness import eventually, free_port, ready
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,21 @@ class Figure:
     target: str
 
 
+BUILD: Final = Path(__file__).parents[2] / "build" / "bench"
+"""What peers and C programs leave behind; outside git, and gone with `make clean`."""
+QUICK: Final = os.environ.get("RANKCAST_BENCH") == "quick"
+"""Fewer runs and connections: shows that everything works, not how fast."""
+CPUS: Final = sorted(os.sched_getaffinity(0))
+SERVER_CPU: Final = CPUS[0]
+CLIENT_CPU: Final = CPUS[-1]
+"""Clients, databases and this process itself keep off the core of the server that is measured."""
+
+
+def full(value: int, quick: int) -> int:
+    """`value`, or `quick` in a quick run."""
+    return quick if QUICK else value
+
+
 @dataclass(slots=True)
 class Rig:
     settings: Settings
@@ -48,11 +65,17 @@ class Rig:
     @contextlib.asynccontextmanager
     async def node(self, **changes: Any) -> AsyncIterator[str]:
         """An API node; its URL."""
+        async with self.serving(**changes) as (url, _):
+            yield url
+
+    @contextlib.asynccontextmanager
+    async def serving(self, cpu: int | None = None, **changes: Any) -> AsyncIterator[tuple[str, Process]]:
+        """An API node, on one core where `cpu` says so; its URL and its process."""
         settings = dataclasses.replace(self.settings, port=free_port(), **changes)
-        async with spawned("-m", "api", environ=settings.environ()):
+        async with spawned("-m", "api", environ=settings.environ(), cpu=cpu) as process:
             url = f"http://127.0.0.1:{settings.port}"
             await ready(url)
-            yield url
+            yield url, process
 
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncIterator[int]:
@@ -76,27 +99,85 @@ async def rig() -> AsyncIterator[Rig]:
             await migrate(postgres.url)
             issuer = LocalIssuer(home / "issuer")
             settings = Settings(
-                database_url=postgres.url, redis_url=valkey.url, issuer=issuer.issuer, jwks_url=issuer.jwks_url
+                database_url=postgres.url,
+                redis_url=valkey.url,
+                issuer=issuer.issuer,
+                jwks_url=issuer.jwks_url,
+                # The whole audience comes from one address.
+                max_per_address=50_000,
             )
             yield Rig(settings, issuer, postgres)
 
 
 @contextlib.asynccontextmanager
-async def spawned(*arguments: str, environ: dict[str, str] | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=os.environ | (environ or {}))
+async def spawned(
+    *arguments: str, environ: dict[str, str] | None = None, cpu: int | None = None, **streams: Any
+) -> AsyncIterator[Process]:
+    """`python …` as a process of its own."""
+    async with running(sys.executable, *arguments, environ=environ, cpu=cpu, **streams) as process:
+        yield process
+
+
+@contextlib.asynccontextmanager
+async def running(
+    *command: str, environ: dict[str, str] | None = None, cpu: int | None = None, **streams: Any
+) -> AsyncIterator[Process]:
+    """A command as a process of its own, on one core where `cpu` says so. Told to end, and ended, with the context."""
+    pinned = () if cpu is None else ("taskset", "-c", str(cpu))
+    process = await asyncio.create_subprocess_exec(*pinned, *command, env=os.environ | (environ or {}), **streams)
     try:
         yield process
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.wait(), 30)
+        try:
+            await asyncio.wait_for(process.wait(), 30)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
+
+
+async def compiled(name: str) -> Path:
+    """The program `name` of the C files beside this one whose names begin so."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise RuntimeError("the load client is C and there is no compiler: apt-get install gcc libc6-dev")
+    folder, program = Path(__file__).parent, BUILD / name
+    sources = sorted(folder.glob(f"{name}*.c"))
+    newest = max(file.stat().st_mtime for file in (*sources, *folder.glob(f"{name}*.h")))
+    if not program.exists() or program.stat().st_mtime < newest:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        flags = ("-O2", "-Wall", "-Wextra", "-Werror", "-o", str(program))
+        async with running(compiler, *flags, *map(str, sources)) as process:
+            if await process.wait():
+                raise RuntimeError(f"{name} does not compile")
+    return program
+
+
+@contextlib.contextmanager
+def off_the_server_core() -> Iterator[None]:
+    """This thread, and what it starts without a core of its own, on the clients' core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {CLIENT_CPU})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.asynccontextmanager
 async def peer() -> AsyncIterator[str]:
     """The plain Starlette application; its URL."""
+    async with peer_process() as (url, _):
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def peer_process(cpu: int | None = None) -> AsyncIterator[tuple[str, Process]]:
+    """The plain Starlette application, on one core where `cpu` says so; its URL and its process."""
     port = free_port()
-    async with spawned("-m", "tests.benchmarks.peers", str(port)):
+    async with spawned("-m", "tests.benchmarks.peers", str(port), cpu=cpu) as process:
         url = f"http://127.0.0.1:{port}"
 
         async def up() -> bool:
@@ -106,9 +187,8 @@ async def peer() -> AsyncIterator[str]:
                 except httpx.TransportError:
                     return False
 
-        while not await up():
-            await asyncio.sleep(0.05)
-        yield url
+        await eventually(up)
+        yield url, process
 
 
 async def load(url: str, path: str, **plan: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ LOGGED: Final = 50_000
 """Moves kept; past it the oldest versions go, and who asks from before them is told of nobody."""
 
 FEW: Final = 2
-LOOKED: Final = 4_000
+LOOKED: Final = 2_000
 """Moves that are looked through for who passed: some seconds of a busy board."""
 
 Net = dict[str, tuple[bytes, bytes]]

@@ -104,6 +104,14 @@ class Tracker:
         self._settle()
         return list(compress(self._handles, map(ne, self._places, self._told)))
 
+    def news(self) -> list[tuple[int, bytes, int, int]]:
+        """Handle, key, position and rank of those who changed, best key first: from now on they have been told that."""
+        changed = self.changed()
+        told = [(handle, *self.place(handle)) for handle in changed]
+        for handle in changed:
+            self.tell(handle)
+        return told
+
     def tell(self, handle: int, /) -> tuple[int, int, int, int]:
         """Its position and rank, and those it was last told: from now on it has been told the first two."""
         place, told = self._standing(handle)

@@ -36,6 +36,9 @@ class Tracking(Protocol):
     def changed(self) -> list[int]:
         """Handles that stand elsewhere than was last told."""
 
+    def news(self) -> list[tuple[int, bytes, int, int]]:
+        """Handle, key, position and rank of those; told from now on."""
+
     def tell(self, handle: int, /) -> tuple[int, int, int, int]:
         """Position and rank, then those last told; told from now on."""
 
@@ -119,10 +122,14 @@ class Watched:
         self._tracker.tell(handle)
         return Place(*self._tracker.place(handle))
 
-    def changed(self) -> list[str]:
-        """Names, best first, that stand elsewhere than was last told."""
+    def news(self) -> list[tuple[str, Place]]:
+        """Names, best first, that stand elsewhere than was last told, with their places; told from now on."""
         names = self._names
-        return [name for handle in self._tracker.changed() if (name := names[handle]) is not None]
+        return [
+            (name, Place(key, position, rank))
+            for handle, key, position, rank in self._tracker.news()
+            if (name := names[handle]) is not None
+        ]
 
     def brought(
         self, places: Iterable[tuple[str, Place | None]], log: MoveLog, version: int

@@ -287,6 +287,43 @@ static PyObject *tracker_changed(Tracker *self, PyObject *Py_UNUSED(none)) {
     return list;
 }
 
+static PyObject *news_item(const Tracker *self, const Row *row) {
+    PyObject *key = write_key(row->key, self->words);
+    return key == NULL ? NULL : Py_BuildValue("(iNii)", row->value[HANDLE], key, row->value[POSITION], row->value[RANK]);
+}
+
+static PyObject *news_list(const Tracker *self, const Row *rows, Py_ssize_t count) {
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t next = 0; list != NULL && next < count; next++) {
+        PyObject *item = news_item(self, &rows[next]);
+        if (item == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, next, item);
+    }
+    return list;
+}
+
+/* Copied before anything of Python is made, which may set off the collector, and a finalizer that calls the tracker. */
+static PyObject *tracker_news(Tracker *self, PyObject *Py_UNUSED(none)) {
+    int32_t *const *column = self->slots.column;
+    Py_ssize_t count = 0, next = 0;
+    for (Py_ssize_t slot = 0; slot < self->sorted; slot++)
+        count += has_changed(self, slot);
+    Row *rows = PyMem_New(Row, count ? count : 1);
+    if (rows == NULL)
+        return PyErr_NoMemory();
+    for (Py_ssize_t slot = 0; slot < self->sorted; slot++)
+        if (has_changed(self, slot)) {
+            column[TOLD_POSITION][slot] = column[POSITION][slot];
+            column[TOLD_RANK][slot] = column[RANK][slot];
+            rows[next++] = row_at(self, slot);
+        }
+    PyObject *list = news_list(self, rows, count);
+    PyMem_Free(rows);
+    return list;
+}
+
 static PyObject *tracker_tell(Tracker *self, PyObject *object) {
     Py_ssize_t handle = tracked(self, object);
     if (handle < 0)
@@ -342,6 +379,7 @@ static PyMethodDef tracker_methods[] = {
     METHOD(remove, METH_O),
     METHOD(apply, METH_VARARGS),
     METHOD(changed, METH_NOARGS),
+    METHOD(news, METH_NOARGS),
     METHOD(tell, METH_O),
     METHOD(place, METH_O),
     {NULL, NULL, 0, NULL},

@@ -203,18 +203,18 @@ class Arounds:
         """Which stretches were touched, and which only moved as a whole."""
         touched, self._touched = sorted(key for key in self._touched if key), []
         moved, self._moved = self._moved, set()
-        passed = set(self.moves.watched.changed())
         for name, topic in self.topics.items():
             if name in self._dirty or topic.point is None:
                 continue
             if topic.view.player in moved or _touched(topic.point.rows, topic.view, touched):
                 self._dirty[name] = topic
-            elif topic.head in passed and not topic.passing:
+            elif not topic.passing:
                 self._shift(topic)
 
     def _shift(self, topic: AroundTopic) -> None:
-        place = self.moves.watched.tell(topic.head)
-        if place is not None:
+        """Tell where a stretch begins, if others only passed by."""
+        place = self.moves.watched.place(topic.head) if topic.head in self.moves.watched else None
+        if place is not None and (place.position, place.rank) != (topic.point.position, topic.point.rank):
             topic.show(self._point(place.position, place.rank, topic.point.rows))
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ class Arounds:
         return self.moves.admit(found.version, [(topic.head, place)])
 
     def _show(self, topic: AroundTopic, rows: tuple[Row, ...]) -> None:
-        place = self.moves.watched.tell(topic.head) if topic.head in self.moves.watched else None
+        place = self.moves.watched.place(topic.head) if topic.head in self.moves.watched else None
         now = self._point(place and place.position, place and place.rank, rows)
         if topic.point is None or topic.point.epoch != now.epoch or topic.point.stands() != now.stands():
             topic.show(now)

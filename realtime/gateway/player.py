@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from realtime.core.announcement import Move
     from realtime.core.messages import Own, Resume
-    from realtime.core.model import Board
+    from realtime.core.model import Board, BoardSpec
     from realtime.core.ports import Ranking, Standings
     from realtime.gateway.fanout import Fanout
     from realtime.gateway.moves import Moves
@@ -31,7 +31,12 @@ LOOKED_UP: Final = 250
 A_WATCHER: Final = 0.0001
 """Seconds that each watched player adds to the tick of others' moves: ten thousand are told once a second."""
 SLOWEST: Final = 5.0
+CLIMBERS: Final = 256
+"""Spans of versions of which it is kept who moved in them."""
 _RETRY: Final = 0.2
+
+_Head = tuple[int, int, int, "BoardSpec"]
+"""What all points of one version have in common."""
 
 
 class PlayerTopic(Topic):
@@ -104,8 +109,8 @@ class Players:
         self._cooled: asyncio.TimerHandle | None = None
         self._others: asyncio.TimerHandle | None = None
         self._telling = False
-        self._climbers: dict[int, Climbers] = {}
-        self._climbers_of = (0, 0, 0)
+        self._climbers: dict[tuple[int, int], Climbers] = {}
+        self._climbers_of = (0, 0)
 
     @property
     def board(self) -> Board:
@@ -218,9 +223,7 @@ class Players:
             found.set_result(None)
 
     def _point(self, topic: PlayerTopic) -> PlayerPoint:
-        moves = self._moves
-        place = moves.watched.tell(topic.player)
-        return PlayerPoint(moves.epoch, moves.version, moves.total, moves.board.spec, *(place or ()))
+        return PlayerPoint(*self._head(), *(self._moves.watched.tell(topic.player) or ()))
 
     # -- what moves ----------------------------------------------------------------------------------------------------
 
@@ -266,29 +269,44 @@ class Players:
             self._others = asyncio.get_running_loop().call_later(pause, self._tell_others)
 
     def _tell_others(self) -> None:
+        """All who stand elsewhere than they were told, as of one version: so who passed is worked out once for all."""
         self._others = None
         self._telling = True
-        self._fanout.run(self._rounds(self._moves.watched.changed()))
+        moves = self._moves
+        self._fanout.run(self._rounds(moves.watched.news(), self._head(), moves.version))
 
-    def _rounds(self, names: Sequence[str]) -> Iterator[None]:
-        version, left = self._moves.version, 0
-        for start in range(0, len(names), SLICE):
+    def _head(self) -> _Head:
+        moves = self._moves
+        return moves.epoch, moves.version, moves.total, moves.board.spec
+
+    def _rounds(self, news: Sequence[tuple[str, Place]], head: _Head, version: int) -> Iterator[None]:
+        for start in range(0, len(news), SLICE):
             if start:
                 yield
-            topics = [topic for name in names[start : start + SLICE] if (topic := self.topics.get(name)) is not None]
-            due = [topic for topic in topics if topic.point is not None and not topic.passing]
-            left += len(topics) - len(due)
-            self._tell_all(due)
+            due = []
+            for name, place in news[start : start + SLICE]:
+                topic = self.topics.get(name)
+                if topic is None or topic.point is None or (topic.point.epoch, topic.point.version) >= head[:2]:
+                    # Not a player's, or told of its own move meanwhile.
+                    continue
+                if topic.passing:
+                    self._late.add(topic)
+                    self._cool()
+                else:
+                    due.append((topic, PlayerPoint(*head, *place)))
+            self._publish(due, version)
         self._telling = False
-        if left or self._moves.version != version:
-            # Who moved behind our back, or was in a pass, is due the next time.
+        if self._moves.version != version:
             self._plan_others()
 
     def _tell_all(self, topics: Sequence[PlayerTopic]) -> None:
+        """The newest version, to topics of which no pass goes on."""
         points = [(topic, self._point(topic)) for topic in topics if topic.player in self._moves.watched]
+        self._publish(points, self._moves.version)
+
+    def _publish(self, points: Sequence[tuple[PlayerTopic, PlayerPoint]], version: int) -> None:
         passed = self._passed(
-            [(topic, topic.point, point) for topic, point in points if topic.point.epoch == point.epoch],
-            self._moves.version,
+            [(topic, topic.point, point) for topic, point in points if topic.point.epoch == point.epoch], version
         )
         for topic, point in points:
             since = topic.point if topic.point.epoch == point.epoch else point
@@ -317,14 +335,14 @@ class Players:
 
     def _climbed(self, versions: Iterable[int], until: int) -> dict[int, Climbers]:
         """Who moved from each of some versions to a later one; kept while others ask for the same."""
-        asked = self._moves.epoch, self._moves.log.first, until
-        if self._climbers_of != asked:
-            self._climbers, self._climbers_of = {}, asked
+        log = self._moves.log
+        if self._climbers_of != (self._moves.epoch, log.first) or len(self._climbers) > CLIMBERS:
+            self._climbers, self._climbers_of = {}, (self._moves.epoch, log.first)
+        held = self._climbers
         shared = self.board.spec.ranks is RankMode.COMPETITION
-        missing = [version for version in versions if version not in self._climbers]
-        for version, net in self._moves.log.nets(missing, until).items():
-            self._climbers[version] = Climbers(net, shared=shared)
-        return self._climbers
+        for version, net in log.nets([one for one in versions if (one, until) not in held], until).items():
+            held[version, until] = Climbers(net, shared=shared)
+        return {version: held[version, until] for version in versions}
 
     # -- keeping true --------------------------------------------------------------------------------------------------
 
@@ -336,12 +354,12 @@ class Players:
         for start in range(0, len(topics), SLICE):
             if start:
                 yield
-            self._lead(topics[start : start + SLICE])
+            self._lead(topics[start : start + SLICE], changed=False)
 
-    def _lead(self, topics: Sequence[PlayerTopic]) -> None:
-        """Tell the newest version, whatever it changes."""
+    def _lead(self, topics: Sequence[PlayerTopic], *, changed: bool = True) -> None:
+        """Tell the newest version; to who stands elsewhere only if `changed`: else their tick tells them."""
         moves = self._moves
-        changed = []
+        moved = []
         for topic in topics:
             held = topic.point
             if held is None or topic.passing or self.topics.get(topic.player) is not topic:
@@ -350,11 +368,11 @@ class Players:
                 continue
             place = moves.watched.place(topic.player)
             if held.stands() == ((b"", None, None) if place is None else place):
-                point = self._point(topic)
+                point = PlayerPoint(*self._head(), *(place or ()))
                 topic.publish(point, topic.check_of(point))
-            else:
-                changed.append(topic)
-        self._tell_all(changed)
+            elif changed:
+                moved.append(topic)
+        self._tell_all(moved)
 
     def close(self) -> None:
         """Nothing is to come any more."""

@@ -138,15 +138,16 @@ async def eventually(check: Callable[[], Any], seconds: float = PATIENCE) -> Any
 
 async def ready(url: str) -> None:
     """Return when a node in another process takes requests."""
+    # One client for all asking: each new one reads the machine's certificates.
+    async with httpx.AsyncClient() as http:
 
-    async def asked() -> bool:
-        async with httpx.AsyncClient() as http:
+        async def asked() -> bool:
             try:
                 return (await http.get(f"{url}/readyz")).status_code == 200
             except httpx.TransportError:
                 return False
 
-    await eventually(asked)
+        await eventually(asked)
 
 
 class Watcher:

@@ -118,8 +118,10 @@ class Line(asyncio.Protocol):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._spectator.line is self and not self._spectator.crowd.leaving:
-            self._spectator.crowd.faults.append(AssertionError(f"a connection was lost: {exc!r}"))
+        if self._spectator.line is self:
+            self._spectator.line = None
+            if not self._spectator.crowd.leaving:
+                self._spectator.crowd.faults.append(AssertionError(f"a connection was lost: {exc!r}"))
 
     def leave(self) -> None:
         """Close, and come back to the other node; in vain where the node was faster."""
@@ -129,6 +131,7 @@ class Line(asyncio.Protocol):
 
     def hang_up(self) -> None:
         """Close for good."""
+        self._spectator.line = None
         self._transport.abort()
 
     def _end(self, why: bytes) -> None:

@@ -124,7 +124,7 @@ async def test_the_final_board_equals_the_official_standings(
     stack: Stack, contest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A merged delta that is larger than the list would go out as a snapshot; this client is to live on deltas alone.
-    monkeypatch.setattr("realtime.gateway.topic._WORTH_COMPARING", 10**9)
+    monkeypatch.setattr("realtime.gateway.top.WORTH_COMPARING", 10**9)
     official = json.loads((DATA / f"{contest}.standings.json").read_text())["standings"]
     chance = random.Random(contest)
     async with AsyncExitStack() as opened:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 
+import pytest
+
 from infra.settings import Settings
-from tests.harness import Stack
+from tests.harness import Stack, free_port, ready
 
 
 async def started(environ: dict[str, str]) -> tuple[int | None, str]:
@@ -45,3 +48,13 @@ async def test_a_node_whose_port_is_taken_says_so_in_one_line(stack: Stack) -> N
         code, said = await started(stack.settings.environ() | {"RANKCAST_PORT": str(port)})
     assert code == 1
     assert said == f"rankcast node: port {port} on 127.0.0.1 is taken or not allowed\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_node_that_stops_as_it_was_told_ends_well(stack: Stack, number: signal.Signals) -> None:
+    port = free_port()
+    async with stack.process("api", port=port) as child:
+        await ready(f"http://127.0.0.1:{port}")
+        child.send_signal(number)
+        async with asyncio.timeout(20):
+            assert await child.wait() == 0

@@ -72,6 +72,14 @@ def random_batches(dice: random.Random, batches: int, players: int, largest: int
     return made
 
 
+def later(change: Change) -> Change:
+    """The same under seqs above a thousand."""
+    seq = change.seq + 1000 if change.seq else 0
+    key = change.key[:-8] + seq.to_bytes(8) if change.key else b""
+    profile_seq = change.profile_seq + 1000 if change.profile_seq else 0
+    return Change(change.player, seq, key, profile_seq, change.display, change.metadata)
+
+
 def shuffled(dice: random.Random, changes: Sequence[Change]) -> list[Change]:
     mixed = list(changes)
     dice.shuffle(mixed)

@@ -41,6 +41,29 @@ async def test_each_listener_hears_its_own_board(ranked: Ranked) -> None:
     assert one.heard.empty()
 
 
+async def test_the_channels_of_a_board_have_each_their_own_listener(ranked: Ranked) -> None:
+    top, moves = Ear(), Ear()
+    await ranked.bus.subscribe(KEY, "top", top.hear, top.lose)
+    await ranked.bus.subscribe(KEY, "moves", moves.hear, moves.lose)
+    await ranked.publish(KEY, b"moves", "moves")
+    await ranked.publish(KEY, b"top", "top")
+    assert (await top.next(), await moves.next()) == (b"top", b"moves")
+    await ranked.bus.unsubscribe(KEY, "moves", moves.hear)
+    await ranked.publish(KEY, b"nobody listens", "moves")
+    await ranked.publish(KEY, b"again", "top")
+    assert await top.next() == b"again"
+    assert moves.heard.empty()
+
+
+async def test_leaving_one_channel_with_the_listener_of_another_leaves_nothing(ranked: Ranked) -> None:
+    ear, other = Ear(), Ear()
+    await ranked.bus.subscribe(KEY, "top", ear.hear, ear.lose)
+    await ranked.bus.unsubscribe(KEY, "moves", ear.hear)
+    await ranked.bus.unsubscribe(KEY, "top", other.hear)
+    await ranked.publish(KEY, b"one")
+    assert await ear.next() == b"one"
+
+
 async def test_who_has_unsubscribed_hears_nothing_more(ranked: Ranked) -> None:
     one, two = Ear(), Ear()
     await ranked.bus.subscribe(KEY, "top", one.hear, one.lose)
@@ -65,7 +88,9 @@ async def test_unsubscribing_leaves_alone_who_listens_by_now(ranked: Ranked) -> 
 async def test_who_leaves_while_another_comes_does_not_deafen_it(ranked: Ranked) -> None:
     old, new = Ear(), Ear()
     await ranked.bus.subscribe(KEY, "top", old.hear, old.lose)
-    await asyncio.gather(ranked.bus.unsubscribe(KEY, "top", old.hear), ranked.bus.subscribe(KEY, "top", new.hear, new.lose))
+    await asyncio.gather(
+        ranked.bus.unsubscribe(KEY, "top", old.hear), ranked.bus.subscribe(KEY, "top", new.hear, new.lose)
+    )
     await ranked.publish(KEY, b"one")
     assert await new.next() == b"one"
 
@@ -85,6 +110,21 @@ async def test_the_ranking_announces_on_the_bus_what_it_puts_into_the_stream(ran
     assert (changed.version, [(row.player, row.name) for row in changed.rows]) == (2, [("ada", "Ada")])
     assert (reset.epoch, reset.version, reset.reset) == (6, 1, True)
     assert heard[1] == (await ranked.announced(KEY))[-1].top
+
+
+async def test_every_version_is_announced_on_both_channels_the_top_first(ranked: Ranked) -> None:
+    await whole(ranked, KEY, 5)
+    both = Ear()
+    await ranked.bus.subscribe(KEY, "top", both.hear, both.lose)
+    await ranked.bus.subscribe(KEY, "moves", both.hear, both.lose)
+    await ranked.ranking.apply(KEY, 5, packed([entry("ada", 1, seq=1)]))
+    await whole(ranked, KEY, 6)
+    heard = [await both.next() for _ in range(4)]
+    begun = announcement.decode_moves(heard[3])
+    assert announcement.decode_top(COLUMNS, heard[0]).version == announcement.decode_moves(heard[1]).version == 2
+    swapped = (await ranked.announced(KEY))[-1]
+    assert [heard[2], heard[3]] == [swapped.top, swapped.moves]
+    assert (begun.epoch, begun.reset) == (6, True)
 
 
 # -- what only a connection can do -------------------------------------------------------------------------------------

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 from realtime.core import announcement
 from realtime.core.announcement import Move, TopChanged
 from realtime.core.model import WINDOW
-from tests.changes import COLUMNS, gone, random_batches, renamed
+from tests.changes import COLUMNS, gone, later, random_batches, renamed
 from tests.changes import ranked as entry
 from tests.contract.one_board import EPOCH, KEY, apply, crowd, last_moves, last_top
 
 if TYPE_CHECKING:
-    from realtime.core.model import Change
     from tests.contract.adapters import Ranked
 
 
@@ -169,16 +168,7 @@ async def test_windows_followed_from_announcements_equal_those_read(board: Ranke
     window = await board.ranking.top(KEY, COLUMNS)
     seen = len(await board.announced(KEY))
     for batch in random_batches(random.Random(11), batches=40, players=WINDOW + 30):
-        await apply(board, *[_later(change) for change in batch])
+        await apply(board, *[later(change) for change in batch])
     for one in (await board.announced(KEY))[seen:]:
         window = window.follow(announcement.decode_top(COLUMNS, one.top))
     assert window == await board.ranking.top(KEY, COLUMNS)
-
-
-def _later(change: Change) -> Change:
-    """The same under a seq above those of a crowd."""
-    seq = change.seq + 1000 if change.seq else 0
-    key = change.key[:-8] + seq.to_bytes(8) if change.key else b""
-    return type(change)(
-        change.player, seq, key, change.profile_seq + 1000 if change.profile_seq else 0, change.display, b""
-    )

@@ -10,7 +10,7 @@ from infra.client_redis import BoundedRedis
 from infra.local.valkey import free_port
 from infra.ranking_redis import MARK_MS, RedisRanking, name
 from infra.sentinel_redis import RedisSentinel
-from realtime.core import announcement, record
+from realtime.core import record
 from realtime.core.errors import RankingRefused, RankingUnavailable
 from realtime.core.model import WINDOW, BoardKey
 from tests.changes import COLUMNS, WIDTH, packed, renamed
@@ -107,6 +107,14 @@ async def test_the_mark_of_a_rebuild_that_stops_runs_out_and_loading_keeps_it(bo
 async def test_a_rebuilt_board_leaves_nothing_of_its_rebuild(board: InRedis) -> None:
     await whole(board, KEY, EPOCH + 1, packed([entry("ada", 1, seq=1)]))
     assert not await board.redis.exists(*(name(KEY, part) for part in ("mark", "shadow-zset", "shadow-hash")))
+
+
+async def test_stretches_that_overlap_or_touch_are_read_as_one(board: InRedis) -> None:
+    await board.ranking.apply(KEY, EPOCH, packed([entry(f"p{n}", 1000 - n, seq=n + 1) for n in range(20)]))
+    await board.redis.config_resetstat()
+    await board.ranking.stretches(KEY, COLUMNS, [("p9", 2), ("p2", 1), ("p5", 1), ("p3", 1), ("p18", 1)])
+    stats: Any = await board.redis.info("commandstats")
+    assert stats["cmdstat_zrange"]["calls"] == 2
 
 
 async def test_a_flushed_redis_does_not_pass_for_the_board(board: InRedis) -> None:

@@ -173,16 +173,40 @@ async def test_the_two_channels_of_a_board_are_heard_apart(bus: RedisBus, redis:
     assert await top.next() == b"another"
 
 
-async def test_a_confirmation_that_nobody_asked_for_is_a_break(bus: RedisBus, redis: PlayedRedis) -> None:
+@pytest.mark.parametrize("asked", [False, True], ids=["nothing was asked", "another was asked"])
+async def test_a_confirmation_that_nobody_asked_for_is_a_break(bus: RedisBus, redis: PlayedRedis, asked: bool) -> None:
     """We do not know what this connection is subscribed to, and since when."""
     ear = Ear()
     played = await redis.next()
     await subscribed(bus, played, ear)
+    other = asyncio.create_task(bus.subscribe(OTHER, "top", ear.hear, ear.lose)) if asked else None
+    if asked:
+        await played.until("SUBSCRIBE", name(OTHER, "top"))
     played.say("subscribe", CHANNEL)
     async with asyncio.timeout(5):
         await ear.lost.wait()
         await played.gone.wait()
-    await (await redis.next()).until(*SUBSCRIBE)
+    again = await redis.next()
+    await again.until("SUBSCRIBE", CHANNEL.decode(), *([name(OTHER, "top")] if asked else []))
+    if other is not None:
+        other.cancel()
+        await asyncio.wait([other])
+
+
+async def test_who_was_replaced_hears_nothing_more_even_before_the_other_is_confirmed(
+    bus: RedisBus, redis: PlayedRedis
+) -> None:
+    old, new = Ear(), Ear()
+    played = await redis.next()
+    await subscribed(bus, played, old)
+    task = await subscribing(bus, played, new, times=2)
+    played.say("message", CHANNEL, b"between")
+    played.say("subscribe", CHANNEL)
+    async with asyncio.timeout(5):
+        await task
+    played.say("message", CHANNEL, b"after")
+    assert await new.next() == b"after"
+    assert old.heard.empty()
 
 
 async def test_after_a_break_listeners_are_told_and_subscribed_on_the_new_connection(
@@ -218,6 +242,8 @@ async def test_a_subscription_asked_for_in_a_break_is_confirmed_on_the_next_conn
     async with asyncio.timeout(5):
         await task
     assert ear.losses == 0
+    await heard_all(second, bus)
+    assert len(redis.connections) == 2, "what the first connection owed is not expected of the second"
 
 
 async def test_a_server_that_refuses_is_asked_again_until_it_does_not(bus: RedisBus, redis: PlayedRedis) -> None:

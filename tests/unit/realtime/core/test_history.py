@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from realtime.core import record
 from realtime.core.announcement import Past, TopChanged, encode_moves
@@ -67,6 +67,7 @@ def rows(window: Window | None) -> tuple[Row, ...]:
     return window.rows
 
 
+@settings(max_examples=50)
 @given(st.integers(0, WINDOW + 20), st.lists(CHANGES, min_size=1, max_size=12), st.data())
 def test_every_version_is_as_it_was_whether_it_was_heard_or_stepped_back_to(
     players: int, batches: list[list[tuple[str, int, int]]], data: st.DataObject
@@ -105,6 +106,22 @@ def test_versions_that_show_the_same_take_no_room() -> None:
         history.append(history.newest.follow(TopChanged(EPOCH, version, version)))
     assert history.first == 1
     assert rows(history.at(EPOCH, 5)) == ()
+
+
+def test_stepping_back_over_versions_that_show_the_same_takes_no_room() -> None:
+    """Quiet ones before what is known, and between two that changed something."""
+    board = Board(WINDOW + 2)
+    lowest = board.state.stretch(WINDOW, 2)[-1].player[1:]
+    for solved in range(100, 103):
+        board.apply(("score", 0, solved))
+        for _ in range(STATES // 2):
+            board.apply(("rename", int(lowest), 0))
+    history = board.heard(board.state.version)
+    history.extend(board.stream(1))
+    assert history.first == 1
+    assert len(history._versions) == 4
+    for version in range(1, board.state.version + 1, 7):
+        assert rows(history.at(EPOCH, version)) == board.windows[version].rows
 
 
 def test_past_its_bound_the_oldest_states_go() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import hypothesis.strategies as st
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 
 from realtime.core import passing, sortkey
 from realtime.core.announcement import Move
-from realtime.core.passing import NAMED, MoveLog, Stand, passers
+from realtime.core.passing import NAMED, Climbers, MoveLog, Stand, passers
 from realtime.core.sortkey import columns_of
 from tests.changes import COLUMNS
 
@@ -68,17 +69,24 @@ def naive(boards: Boards, player: str, *, shared: bool) -> list[str]:
     return sorted(named, key=lambda other: after[other], reverse=True)[:3]
 
 
-@given(boards(), st.booleans())
-def test_who_passed_is_who_moved_and_was_not_ahead_and_is(boards: Boards, shared: bool) -> None:
+@given(boards(), st.booleans(), st.sampled_from((0, 1000)))
+def test_who_passed_is_who_moved_and_was_not_ahead_and_is(boards: Boards, shared: bool, few: int) -> None:
+    """Whether each is looked at, or all are put in order. Whose name alone changed is among the moves, too."""
     before, after = boards
     players = sorted({*before, *after})
-    net = {
-        player: (before.get(player, ABSENT), after.get(player, ABSENT))
-        for player in players
-        if before.get(player) != after.get(player)
-    }
-    stands = [Stand(player, before.get(player, ABSENT), after.get(player, ABSENT)) for player in players]
-    assert passers(net, stands, shared=shared) == [naive(boards, player, shared=shared) for player in players]
+    net = {player: (before.get(player, ABSENT), after.get(player, ABSENT)) for player in players}
+    stands = [Stand(player, *net[player]) for player in players]
+    with mock.patch.object(passing, "FEW", few):
+        assert passers(net, stands, shared=shared) == [naive(boards, player, shared=shared) for player in players]
+
+
+def test_who_asks_alone_after_many_is_told_the_same() -> None:
+    net = {f"p{seq}": (key(0, seq), key(9, seq)) for seq in range(10, 60)}
+    climbers = Climbers(net, shared=True)
+    me = Stand("me", key(5, 1), key(5, 1))
+    alone = climbers.past([me])
+    assert climbers.past([me] * 100) == alone * 100
+    assert climbers.past([me]) == alone == [["p59", "p58", "p57"]]
 
 
 def test_at_most_three_are_named_the_nearest_first() -> None:
@@ -174,7 +182,7 @@ def test_what_is_cleared_is_forgotten() -> None:
     log = MoveLog()
     log.append(1, [move("ada", ABSENT, key(1, 1))])
     log.clear()
-    assert (log.after(0), log.reaches(1), log.nets([0], 1)) == ([], False, {0: {}})
+    assert (log.after(0), log.first, log.reaches(1), log.nets([0], 1)) == ([], 0, False, {0: {}})
 
 
 @pytest.fixture
@@ -189,6 +197,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> MoveLog:
 
 def test_past_its_bound_the_oldest_versions_go(small: MoveLog) -> None:
     assert [version for version, _ in small.after(0)] == [2, 3]
+    assert small.first == 2
     assert not small.reaches(0)
     small.append(4, [move(f"q{one}", ABSENT, key(one, 4)) for one in range(9)])
     assert [version for version, _ in small.after(0)] == [4]
@@ -207,3 +216,12 @@ def test_who_asks_from_before_the_oldest_version_is_told_of_nobody(small: MoveLo
     """What is left is no net: somebody who was ahead, fell behind and came back did not pass."""
     assert small.nets([0, 1], 3)[0] == {}
     assert set(small.nets([0, 1], 3)[1]) == {"p21", "p22", "p31", "p32"}
+
+
+def test_who_asks_from_too_many_moves_ago_is_told_of_nobody_and_costs_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passing, "LOOKED", 5)
+    log = MoveLog()
+    for version in range(1, 9):
+        log.append(version, [move(f"p{version}{one}", ABSENT, key(one, version)) for one in (1, 2)])
+    found = log.nets([0, 3, 6, 7], 8)
+    assert [len(found[version]) for version in (7, 6, 3, 0)] == [2, 4, 0, 0]

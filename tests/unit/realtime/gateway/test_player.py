@@ -169,6 +169,22 @@ async def test_what_moves_while_others_are_being_told_is_told_at_the_next_tick(
     assert {said(rank, "version", "rank") for rank in viewer.ranks.values()} == {(4, 6), (4, 7), (4, 8)}
 
 
+async def test_an_epoch_that_begins_while_others_are_being_told_is_not_gone_back_from(
+    world: World, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = await watching(world, "p3", "p4", "p5")
+    monkeypatch.setattr(players, "SLICE", 1)
+    passes = Passes(world.fanout)
+    await world.apply(board, climb(50))
+    await asyncio.sleep(TICK * 1.01)
+    world.store.raise_epoch(board.key)
+    await world.rebuild(board)
+    await asyncio.sleep(1)
+    passes.finish()
+    await viewer.drain()
+    assert {said(rank, "epoch", "version") for rank in viewer.ranks.values()} == {(2, 1)}
+
+
 async def test_one_whose_pass_goes_on_is_told_of_others_after_it(
     world: World, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

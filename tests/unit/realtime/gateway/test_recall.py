@@ -171,8 +171,32 @@ async def test_what_moves_while_places_are_asked_for_is_counted(world: World, bo
         return found
 
     world.ranking.places = meanwhile  # type: ignore[method-assign]
-    _, (subscribed, rank) = await back(viewer, other)
-    assert (subscribed["mode"], *said(rank, "from", "version", "rank", "moved")) == ("resumed", 2, 5, 3, 3)
+    viewer, (subscribed, rank) = await back(viewer, other)
+    assert (subscribed["mode"], *said(rank, "from", "version", "rank", "moved")) == ("resumed", 2, 3, 1, 5)
+    await asyncio.sleep(TICK * 2)
+    (rank,) = await viewer.drain()
+    assert said(rank, "from", "version", "rank", "moved") == (3, 5, 3, -2)
+
+
+async def test_who_moves_itself_while_places_are_asked_for_others_is_led_from_where_it_stood(
+    world: World, board: Board, other: World
+) -> None:
+    one, two = await watching(world, "p5"), await watching(world, "p6")
+    await leave(one)
+    await leave(two)
+    await world.apply(board, ranked("p5", 200, seq=50))
+    await watching(other, "p5", "p6")
+    places = world.ranking.places
+
+    async def meanwhile(*asked: Any) -> Any:
+        found = await places(*asked)
+        await world.apply(board, ranked("p6", 999, seq=51))
+        return found
+
+    world.ranking.places = meanwhile  # type: ignore[method-assign]
+    (_, sent), (_, of_two) = await asyncio.gather(back(one, other), back(two, other, "b/player/p6"))
+    assert [message.get("mode") for message in sent][:1] == ["resumed"]
+    assert (of_two[0]["mode"], *said(of_two[1], "from", "version", "rank", "moved")) == ("resumed", 2, 4, 1, 6)
 
 
 @pytest.mark.parametrize("mode", RankMode)

@@ -62,10 +62,11 @@ async def test_a_pass_that_takes_longer_than_a_tick_delays_the_next_and_all_that
     world: World, board: Board, viewer: Viewer, passes: Passes
 ) -> None:
     second = await world.watching(board)
-    await world.apply(board, climb(50))
-    for seq in (51, 52):
-        await asyncio.sleep(TICK * 2)
+    for seq in (50, 51):
         await world.apply(board, climb(seq))
+    await asyncio.sleep(TICK * 2)
+    await world.apply(board, climb(52))
+    await asyncio.sleep(TICK * 2)
     assert steps(await viewer.drain()) == [(2, 3)]
     assert await second.drain() == []
     passes.finish()
@@ -136,10 +137,12 @@ async def test_where_a_delta_would_be_greater_the_snapshot_goes(world: World) ->
 async def test_a_small_delta_goes_though_the_snapshot_were_smaller(world: World) -> None:
     """Nobody looks at what cannot be worth it."""
     board = await world.board()
-    await world.apply(board, ranked("ada", 1, seq=1), ranked("bob", 2, seq=2))
+    await world.apply(board, *(ranked(f"p{n}", n, seq=n + 1) for n in range(10)))
     viewer = await world.watching(board)
-    await world.apply(board, gone("ada", seq=3), gone("bob", seq=4), ranked("eve", 9, seq=5))
+    await world.apply(board, *(gone(f"p{n}", seq=n + 50) for n in range(10)), ranked("eve", 9, seq=60))
     assert types(await viewer.drain()) == ["delta"]
+    (topic,) = tops(world).topics.values()
+    assert len(topic.snapshot().text) < len(viewer.frames[-1])
 
 
 async def test_a_snapshot_is_made_once_for_all_who_come_at_one_version(world: World, board: Board) -> None:

@@ -67,6 +67,12 @@ class _Held:
             "rankcast_skipped", "Frames not handed to a full socket, merged later", fanout.skipped
         )
         yield CounterMetricFamily("rankcast_merged", "Frames that brought a full socket forward", fanout.merged)
+        yield CounterMetricFamily("rankcast_checks", "Checks sent, each to all who watch a topic", fanout.checks)
+        yield CounterMetricFamily(
+            "rankcast_asked_again",
+            "Topics asked for again by clients that found themselves out of step",
+            hub.asked_again,
+        )
         subscribed = CounterMetricFamily(
             "rankcast_subscribed", "Subscriptions, by whether they were led on or told afresh", labels=["mode"]
         )

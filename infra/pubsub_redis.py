@@ -164,7 +164,9 @@ class PubSub(asyncio.Protocol):
         if self._ended or self._transport is None:
             return
         words = [word if isinstance(word, bytes) else str(word).encode() for word in command]
-        self._transport.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
+        self._transport.write(
+            b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+        )
         if self._transport.get_write_buffer_size() > UNSENT:
             self._end(RedisConnectionError(f"Redis has not taken {UNSENT} bytes"))
 

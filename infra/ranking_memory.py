@@ -160,9 +160,7 @@ class MemoryRanking:
         found = tuple(_standing(state, columns, player) for player in players)
         return Standings(state.epoch, state.version, state.total, found)
 
-    async def stretches(
-        self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]
-    ) -> Stretches:
+    async def stretches(self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]) -> Stretches:
         """See the port."""
         pages = [await self.around(key, columns, player, radius) for player, radius in asked]
         state = self._whole(key).state

@@ -152,9 +152,7 @@ class RedisRanking:
         )
         return Standings(epoch, version, total, standings)
 
-    async def stretches(
-        self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]
-    ) -> Stretches:
+    async def stretches(self, key: BoardKey, columns: Sequence[Column], asked: Sequence[tuple[str, int]]) -> Stretches:
         """See the port."""
         flat = [one for player, radius in asked for one in (player, radius)]
         reply = await self._run("stretches", key, "meta zset hash", *flat)
@@ -165,7 +163,9 @@ class RedisRanking:
         for position, packed in runs:
             row_at.update(enumerate(record.rows(columns, record.unpack_array(packed)), position))
         stretches = [
-            Stretch(one[0], rank_at[one[0]], tuple([row_at[at] for at in range(one[0], one[0] + one[1])])) if one else None
+            Stretch(one[0], rank_at[one[0]], tuple([row_at[at] for at in range(one[0], one[0] + one[1])]))
+            if one
+            else None
             for one in found
         ]
         return Stretches(epoch, version, total, tuple(stretches))

@@ -34,8 +34,20 @@ def entry(row: Row) -> dict[str, Any]:
 
 def patch(old: Row, new: Row) -> Patch:
     """The top-level fields in which `new` differs from `old`."""
-    before, after = entry(old), entry(new)
-    return {field: value for field, value in after.items() if before[field] != value}
+    changed: Patch = {}
+    if old.player != new.player:
+        changed["player"] = new.player
+    if old.name != new.name:
+        changed["name"] = new.name
+    if old.score != new.score:
+        changed["score"] = wire_score(new.score)
+    if old.seq != new.seq:
+        changed["seq"] = new.seq
+    if old.country != new.country:
+        changed["country"] = new.country
+    if old.picture != new.picture:
+        changed["picture"] = new.picture
+    return changed
 
 
 def diff(old: Sequence[Row], new: Sequence[Row]) -> list[Op]:

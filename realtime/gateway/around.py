@@ -304,6 +304,7 @@ class Arounds:
         if held is None or topic.passing or topic.name in self._dirty or self.topics.get(topic.name) is not topic:
             return
         if held.epoch == moves.epoch and held.version < moves.version:
+            self._fanout.checks += 1
             topic.show(self._point(held.position, held.rank, held.rows))
 
 

@@ -24,6 +24,8 @@ class Fanout:
         """Frames handed to connections."""
         self.skipped = 0
         """Frames not handed to connections that were held back."""
+        self.checks = 0
+        """Checks made, each for all members of a topic."""
         self.merged = 0
         """Frames that brought one of those forward from where it was."""
         self._works: deque[Iterator[None]] = deque()

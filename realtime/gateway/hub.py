@@ -68,6 +68,8 @@ class Hub:
         self.watch = watch
         self.drift = 0
         """Times the ranking was ahead of what this node held, unannounced."""
+        self.asked_again = 0
+        """Subscriptions to what a connection watched already: a client that found itself out of step asks so."""
         self.resumed = 0
         self.started = 0
         """Subscriptions that were led on from where they were, and those that were told afresh."""
@@ -223,6 +225,7 @@ class Hub:
         name = view.topic(followed.board.name)
         held = next((one for one in connection.subscriptions if one.topic.name == name), None)
         if held is not None:
+            self.asked_again += 1
             return held
         if len(connection.subscriptions) >= self._max_topics:
             raise TopicsExceeded(f"a connection watches at most {self._max_topics} topics")

@@ -369,6 +369,7 @@ class Players:
             place = moves.watched.place(topic.player)
             if held.stands() == ((b"", None, None) if place is None else place):
                 point = PlayerPoint(*self._head(), *(place or ()))
+                self._fanout.checks += 1
                 topic.publish(point, topic.check_of(point))
             elif changed:
                 moved.append(topic)

@@ -87,6 +87,7 @@ class TopTopic(Topic):
             return
         self._checked = self._newest
         target = self._newest if self._shows(self._newest) else self.point
+        self.fanout.checks += 1
         self.publish(target, self._check(target))
 
     def close(self) -> None:

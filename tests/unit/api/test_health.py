@@ -42,7 +42,8 @@ def caller(database: Exception | None, ranking: Exception | None, *, draining: b
             resyncs=7,
             resumed=8,
             started=9,
-            shell=SimpleNamespace(fanout=SimpleNamespace(deliveries=4, skipped=5, merged=10), speedups="c"),
+            asked_again=11,
+            shell=SimpleNamespace(fanout=SimpleNamespace(deliveries=4, skipped=5, merged=10, checks=12), speedups="c"),
         ),
         batcher=SimpleNamespace(waiting=7),
     )
@@ -89,6 +90,8 @@ async def test_the_numbers_are_those_of_now() -> None:
         'rankcast_subscribed_total{mode="resumed"} 8.0',
         'rankcast_subscribed_total{mode="snapshot"} 9.0',
         "rankcast_merged_total 10.0",
+        "rankcast_asked_again_total 11.0",
+        "rankcast_checks_total 12.0",
         'rankcast_speedups{in="c"} 1.0',
         "rankcast_submissions_waiting 7.0",
     ):

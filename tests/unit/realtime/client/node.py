@@ -110,19 +110,19 @@ def renamed(since: int, version: int, name: str, epoch: int = 1) -> bytes:
 def stand(version: int, rank: int | None, *, seq: int = 7, of: int = 50, epoch: int = 1) -> PlayerPoint:
     """Where ann stands; None for not ranked."""
     if rank is None:
-        return PlayerPoint(epoch, version, of)
-    return PlayerPoint(epoch, version, of, sortkey.encode(COLUMNS, (100 - rank,), seq), rank - 1, rank)
+        return PlayerPoint(epoch, version, of, SPEC)
+    return PlayerPoint(epoch, version, of, SPEC, sortkey.encode(COLUMNS, (100 - rank,), seq), rank - 1, rank)
 
 
 def rank(point: PlayerPoint, since: PlayerPoint | None = None, *passed_by: str) -> bytes:
-    return messages.rank(PLAYER, point, since or point, SPEC, passed_by)
+    return messages.rank(PLAYER, point, since or point, passed_by)
 
 
 def stretch(version: int, position: int | None, *players: str, epoch: int = 1) -> AroundPoint:
     start = position or 0
     rows = tuple(Row(player, b"", (100 - place,), place + 1, player) for place, player in enumerate(players, start))
-    return AroundPoint(epoch, version, 50, position, None if position is None else position + 1, rows)
+    return AroundPoint(epoch, version, 50, SPEC, position, None if position is None else position + 1, rows)
 
 
 def snapshot_around(point: AroundPoint) -> bytes:
-    return messages.snapshot_around(AROUND, messages.Around("ann", 2), point, RankMode.COMPETITION)
+    return messages.snapshot_around(AROUND, messages.Around("ann", 2), point)

@@ -99,7 +99,7 @@ async def test_a_stretch_around_a_player_is_followed_with_its_position(node: Nod
         assert (request["view"], request["player"], request["radius"]) == ("around", "ann", 2)
         state = await first
         assert (state.position, [entry.rank for entry in state.entries]) == (10, [11, 12])
-        moved = messages.delta_around(AROUND, stretch(4, 20, "bob", "ann"), 3, [], state.ranks)
+        moved = messages.delta_around(AROUND, stretch(4, 20, "bob", "ann"), 3, [])
         await say(connection, moved)
         state = await following(states)
         assert (state.position, [entry.rank for entry in state.entries]) == (20, [21, 22])

@@ -10,7 +10,7 @@ from realtime.client.player import PlayerState, apply_player_check, apply_rank, 
 from realtime.client.reducer import OutOfStep
 from realtime.core import messages
 from realtime.core.points import PlayerPoint
-from tests.unit.realtime.client.node import PLAYER, SPEC, rank, stand
+from tests.unit.realtime.client.node import PLAYER, rank, stand
 
 
 def wire(frame: bytes) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def wire(frame: bytes) -> dict[str, Any]:
 
 
 def check(point: PlayerPoint) -> dict[str, Any]:
-    return wire(messages.check_player(PLAYER, "ann", point, SPEC))
+    return wire(messages.check_player(PLAYER, "ann", point))
 
 
 ONE, TWO = stand(3, 12), stand(9, 14, of=60)

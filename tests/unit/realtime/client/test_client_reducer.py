@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from realtime.client.reducer import OutOfStep, State, apply_check, apply_delta, checksum, from_snapshot, mark_stale
 from realtime.core import delta, messages
-from realtime.core.model import RankMode, Row
+from realtime.core.model import BoardSpec, Column, RankMode, Row
 from realtime.core.points import AroundPoint
 from realtime.core.window import Window
 
@@ -181,51 +181,56 @@ def test_a_snapshot_and_its_deltas_equal_every_fresh_snapshot(windows: list[Wind
 # -- around a player -----------------------------------------------------------------------------------------------------
 
 AROUND = messages.Around("c", 2)
+SPEC = BoardSpec(title="", columns=(Column("points"),))
+
+
+def in_mode(point: AroundPoint, mode: RankMode) -> AroundPoint:
+    return dataclasses.replace(point, spec=dataclasses.replace(SPEC, ranks=mode))
 
 
 def stretch(window: Window, player: str = "c", radius: int = 2) -> AroundPoint:
     """The rows around a player, with the position and the shared rank of the first; nothing where it is not ranked."""
     place = next((place for place, one in enumerate(window.rows) if one.player == player), None)
     if place is None:
-        return AroundPoint(window.epoch, window.version, window.total)
+        return AroundPoint(window.epoch, window.version, window.total, SPEC)
     start = max(0, place - radius)
     ahead = sum(one.score > window.rows[start].score for one in window.rows)
     rows = window.rows[start : place + radius + 1]
-    return AroundPoint(window.epoch, window.version, window.total, start, ahead + 1, rows)
+    return AroundPoint(window.epoch, window.version, window.total, SPEC, start, ahead + 1, rows)
 
 
 def snapshot_around(point: AroundPoint, mode: RankMode = RankMode.COMPETITION) -> dict[str, Any]:
-    return wire(messages.snapshot_around("b/around/c/2", AROUND, point, mode))
+    return wire(messages.snapshot_around("b/around/c/2", AROUND, in_mode(point, mode)))
 
 
 def step_around(before: AroundPoint, after: AroundPoint, mode: RankMode = RankMode.COMPETITION) -> dict[str, Any]:
     ops = delta.diff(before.rows, after.rows)
-    return wire(messages.delta_around("b/around/c/2", after, before.version, ops, mode))
+    return wire(messages.delta_around("b/around/c/2", in_mode(after, mode), before.version, ops))
 
 
 @pytest.mark.parametrize(("mode", "ranks"), [(RankMode.COMPETITION, [3, 7]), (RankMode.ORDINAL, [6, 7])])
 def test_a_first_row_may_share_its_rank_with_rows_that_are_not_shown(mode: RankMode, ranks: list[int]) -> None:
-    state = from_snapshot(snapshot_around(AroundPoint(7, 3, 50, 5, 3, (row("b", 30, 1), row("c", 20, 2))), mode))
+    state = from_snapshot(snapshot_around(AroundPoint(7, 3, 50, SPEC, 5, 3, (row("b", 30, 1), row("c", 20, 2))), mode))
     assert state.position == 5
     assert [entry.rank for entry in state.entries] == ranks
 
 
 def test_a_stretch_that_only_moved_has_other_ranks() -> None:
-    before = AroundPoint(7, 3, 50, 5, 3, (row("b", 30, 1), row("c", 20, 2)))
+    before = AroundPoint(7, 3, 50, SPEC, 5, 3, (row("b", 30, 1), row("c", 20, 2)))
     after = dataclasses.replace(before, version=4, position=6, rank=4)
     state = apply_delta(from_snapshot(snapshot_around(before)), step_around(before, after))
     assert (state.position, [entry.rank for entry in state.entries]) == (6, [4, 8])
 
 
 def test_around_a_player_who_is_not_ranked_there_is_nothing() -> None:
-    nothing = AroundPoint(7, 3, 50)
+    nothing = AroundPoint(7, 3, 50, SPEC)
     state = from_snapshot(snapshot_around(nothing))
     assert (state.position, state.first_rank, state.entries) == (None, None, [])
     assert apply_check(state, wire(messages.check_around("", dataclasses.replace(nothing, version=4)))).version == 4
 
 
 def test_a_check_of_a_stretch_that_begins_elsewhere_is_out_of_step() -> None:
-    point = AroundPoint(7, 3, 50, 5, 3, (row("c", 20, 2),))
+    point = AroundPoint(7, 3, 50, SPEC, 5, 3, (row("c", 20, 2),))
     state = from_snapshot(snapshot_around(point))
     with pytest.raises(OutOfStep, match="begins elsewhere at 4"):
         apply_check(state, wire(messages.check_around("", dataclasses.replace(point, version=4, position=6))))

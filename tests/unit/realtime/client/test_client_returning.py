@@ -9,7 +9,6 @@ import pytest
 
 from realtime.client.live import ConnectionRefused, Status, connect
 from realtime.core import closing, messages
-from realtime.core.model import RankMode
 from tests.unit.realtime.client.node import (
     AROUND,
     PLAYER,
@@ -93,7 +92,7 @@ async def test_every_view_is_led_on(node: Node) -> None:
         connection = await node.accept()
         request = await answer(connection, rank(stand(9, 14), stand(3, 12), "bob"), topic=PLAYER, mode="resumed")
         assert request["resume"] == {"epoch": 1, "version": 3}
-        moved = messages.delta_around(AROUND, stretch(9, 12, "bob", "ann"), 4, [], RankMode.COMPETITION)
+        moved = messages.delta_around(AROUND, stretch(9, 12, "bob", "ann"), 4, [])
         request = await answer(connection, moved, topic=AROUND, mode="resumed")
         assert request["resume"] == {"epoch": 1, "version": 4}
         assert (await following(player)).passed_by == ("bob",)

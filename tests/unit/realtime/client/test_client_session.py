@@ -12,7 +12,6 @@ from realtime.client.live import Status, TokenFailed, WatchRefused, connect
 from realtime.core import messages
 from tests.unit.realtime.client.node import (
     PLAYER,
-    SPEC,
     TIMEOUT,
     TOPIC,
     Impatient,
@@ -71,7 +70,7 @@ async def test_a_rank_that_is_not_the_nodes_asks_for_the_true_one(node: Node) ->
         connection = await node.accept()
         await answer(connection, rank(stand(3, 12)), topic=PLAYER)
         await first
-        await say(connection, messages.check_player(PLAYER, "ann", stand(3, 13), SPEC))
+        await say(connection, messages.check_player(PLAYER, "ann", stand(3, 13)))
         # A rank that leads on from what was found wrong is of no use.
         await say(connection, rank(stand(4, 14), stand(3, 13)))
         await answer(connection, rank(stand(4, 14)), topic=PLAYER)

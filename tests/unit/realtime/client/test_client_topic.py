@@ -9,7 +9,7 @@ from realtime.client.player import PlayerState
 from realtime.client.reducer import OutOfStep, State
 from realtime.client.topic import follow, stands_alone
 from realtime.core import messages
-from tests.unit.realtime.client.node import PLAYER, SPEC, TOPIC, rank, renamed, snapshot, stand, window
+from tests.unit.realtime.client.node import PLAYER, TOPIC, rank, renamed, snapshot, stand, window
 
 
 def wire(frame: bytes) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def test_a_player_is_followed_by_ranks_and_checks() -> None:
     held = follow(STANDING, wire(rank(stand(4, 11), stand(3, 12))))
     assert isinstance(held, PlayerState)
     assert held.rank == 11
-    assert follow(STANDING, wire(messages.check_player(PLAYER, "ann", stand(9, 12), SPEC))).version == 9
+    assert follow(STANDING, wire(messages.check_player(PLAYER, "ann", stand(9, 12)))).version == 9
 
 
 @pytest.mark.parametrize("held", [LIST, STANDING])

@@ -59,6 +59,13 @@ def test_a_player_who_comes_past_is_counted_by_all_it_passed(tracker: Tracker) -
     assert tracker.changed() == [1, 2, 3]
 
 
+def test_news_are_who_changed_and_where_they_stand_once(tracker: Tracker) -> None:
+    tracker.apply([(key(40, 1), key(15, 9))], [])
+    assert tracker.news() == [(1, key(20, 2), 4, 5), (2, key(20, 5), 6, 5), (3, key(30, 1), 9, 10)]
+    assert (tracker.news(), tracker.changed()) == ([], [])
+    assert tracker.tell(1) == (4, 5, 4, 5)
+
+
 def test_a_player_who_falls_back_lets_all_it_passed_move_up(tracker: Tracker) -> None:
     tracker.apply([(key(12, 1), key(25, 9))], [])
     assert places(tracker, 0, 1, 2, 3) == [(0, 1), (2, 3), (4, 3), (8, 9)]

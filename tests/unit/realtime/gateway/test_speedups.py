@@ -285,6 +285,11 @@ class Twins(RuleBasedStateMachine):
     def changed(self) -> None:
         self.both(lambda twin: twin.changed())
 
+    @rule()
+    def news(self) -> None:
+        self.both(lambda twin: twin.news())
+        self.changed()
+
     @invariant()
     def agree(self) -> None:
         self.both(len)
@@ -340,6 +345,7 @@ def test_a_tracker_in_c_keeps_no_reference_and_no_memory() -> None:
             tracker.add(others, b"%16d" % others, others, 1 + others)
         tracker.apply(moves, own)
         tracker.changed()
+        tracker.news()
         tracker.tell(handle)
         tracker.place(handle)
         tracker.apply([], [(handle, b"", -1, 0)])

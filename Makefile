@@ -25,7 +25,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 test: install-dev check  ## style, types, floor plan, then every test on real parts
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -49,14 +49,14 @@ async def test_a_connection_that_was_used_for_requests_may_become_live(node: Bar
         wire.send(request() + b"\x81\x82\0\0\0\0{}")
         assert await wire.status() == 101
         assert [(await wire.message())["type"] for _ in range(2)] == ["welcome", "pong"]
-        assert not any(isinstance(one, Http) for one in gc.get_objects())
+        assert not any(type(one) is Http for one in gc.get_objects())
 
 
 async def test_empty_lines_are_no_request(node: BareNode) -> None:
     async with connected(node.port) as wire:
         wire.send(b"\r\n\r\n")
         await asyncio.sleep(TIMEOUT / 4)
-        assert not any(isinstance(one, Http) for one in gc.get_objects())
+        assert not any(type(one) is Http for one in gc.get_objects())
         wire.send(GET)
         assert await answered(wire) == 200
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,15 +12,18 @@ if TYPE_CHECKING:
 
     from realtime.gateway.members import SendFrames
 
-SLICE: Final = 250
-"""Connections served at one go: about a millisecond."""
+SLICE: Final = 50
+"""Connections served at one go."""
+TURN: Final = 0.0007
+"""Seconds of one turn of the event loop that may go to slices: a request that needs three turns is answered in some ms."""
 
 
 class Fanout:
-    """Runs what comes in slices, one slice a turn of the event loop, each in its turn."""
+    """Runs what comes in slices: in each turn of the event loop as many as fit into `turn` seconds, one at the least."""
 
-    def __init__(self, send_frames: SendFrames) -> None:
+    def __init__(self, send_frames: SendFrames, turn: float = TURN) -> None:
         self.send_frames = send_frames
+        self._seconds = turn
         self.deliveries = 0
         """Frames handed to connections."""
         self.skipped = 0
@@ -32,17 +36,25 @@ class Fanout:
         self._turn: asyncio.Handle | None = None
 
     def run(self, work: Iterator[None]) -> None:
-        """Do the first slice at once, the others later. A step of `work` is a slice."""
-        if next(work, self) is self:
+        """Do the first slices at once, the others later. A step of `work` is a slice."""
+        if self._is_done(work):
             return
         self._works.append(work)
         if self._turn is None:
             self._turn = asyncio.get_running_loop().call_soon(self._next)
 
+    def _is_done(self, work: Iterator[None]) -> bool:
+        """Whether a work ends within a turn."""
+        until = perf_counter() + self._seconds
+        while next(work, self) is not self:
+            if perf_counter() >= until:
+                return False
+        return True
+
     def _next(self) -> None:
         self._turn = None
         work = self._works.popleft()
-        if next(work, self) is not self:
+        if not self._is_done(work):
             self._works.append(work)
         if self._works and self._turn is None:
             self._turn = asyncio.get_running_loop().call_soon(self._next)

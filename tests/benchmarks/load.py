@@ -11,6 +11,7 @@ import json
 import random
 import sys
 import time
+from collections import deque
 from typing import Any
 
 import uvloop
@@ -77,7 +78,7 @@ class Load:
         self.open = plan["connections"]
         self.done = asyncio.Event()
         self.rate = plan.get("rate", 0)
-        self.idle: list[Client] = []
+        self.idle: deque[Client] = deque()
         self.batches = [self._batch() for _ in range(20)] if self.kind == "batch" else []
 
     def _batch(self) -> bytes:
@@ -104,7 +105,8 @@ class Load:
         while time.perf_counter() < self.until:
             due = int((time.perf_counter() - started) * self.rate)
             while sent < due and self.idle:
-                self.idle.pop().send()
+                # Each in its turn: one that rests for long is closed by the server.
+                self.idle.popleft().send()
                 sent += 1
             await asyncio.sleep(0.001)
         for client in self.idle:

@@ -174,7 +174,7 @@ async def test_handshakes_are_answered_so_many_at_a_time_in_the_order_in_which_t
 
         def noted(origin: str | None, address: str) -> None:
             nonlocal most
-            most = max(most, sum(isinstance(one, Handshake) for one in gc.get_objects()))
+            most = max(most, sum(type(one) is Handshake for one in gc.get_objects()))
             order.append(origin)
             admit(origin, address)
 
@@ -232,7 +232,7 @@ async def test_a_shutdown_sends_away_who_waits_and_waits_for_the_live_ones() -> 
                 while node.hub.drained is None:
                     await asyncio.sleep(0)
             node.gate._finished()
-            assert not any(isinstance(one, Handshake) for one in gc.get_objects())
+            assert not any(type(one) is Handshake for one in gc.get_objects())
             assert await waiting.status() == 503
             assert await idle.status() == 503
             assert (await live.closed()).code == 4000
@@ -267,7 +267,7 @@ async def test_nothing_of_a_request_stays(node: BareNode) -> None:
                 wire.send(GET)
                 await answered(wire)
         async with asyncio.timeout(PATIENCE):
-            while any(isinstance(one, (Http, RequestResponseCycle)) for one in gc.get_objects()):
+            while any(type(one) in (Http, RequestResponseCycle) for one in gc.get_objects()):
                 await asyncio.sleep(0.01)
     finally:
         gc.enable()

@@ -22,7 +22,7 @@ def work(done: list[str], name: str, slices: int) -> Iterator[None]:
 
 
 def fanout() -> Fanout:
-    return Fanout(lambda fds, start, stop, frame: [])  # noqa: ARG005
+    return Fanout(lambda fds, start, stop, frame: [], turn=0.0)  # noqa: ARG005
 
 
 async def test_the_first_slice_is_done_at_once_and_the_others_one_a_turn() -> None:
@@ -33,6 +33,12 @@ async def test_the_first_slice_is_done_at_once_and_the_others_one_a_turn() -> No
         asyncio.get_running_loop().call_soon(lambda: seen.append(list(done)))
         await asyncio.sleep(0)
     assert seen == [["a0"], ["a0", "a1"], ["a0", "a1", "a2"]]
+
+
+async def test_a_turn_takes_as_many_slices_as_fit_into_its_time() -> None:
+    done: list[str] = []
+    Fanout(lambda fds, start, stop, frame: [], turn=60.0).run(work(done, "a", 100))  # noqa: ARG005
+    assert len(done) == 100
 
 
 async def test_works_take_turns() -> None:

@@ -112,7 +112,7 @@ class Peer(Connection):
 class Room:
     def __init__(self) -> None:
         self.by_fd: dict[int, Peer] = {}
-        self.fanout = Fanout(self.send)
+        self.fanout = Fanout(self.send, turn=0.0)
         self.passes = Passes(self.fanout)
         self.topic = Numbers(self.fanout)
         self.peers: list[Peer] = []

@@ -298,7 +298,8 @@ class World:
         self.tasks: set[asyncio.Task[None]] = set()
         self.seqs = itertools.count(1)
         self.now = NOW
-        self.fanout = Fanout(send_frames)
+        # One slice a turn, however fast: what happens between two slices is what is tested.
+        self.fanout = Fanout(send_frames, turn=0.0)
         shell = Shell(
             ranking=self.ranking,
             bus=self.bus,

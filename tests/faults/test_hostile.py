@@ -249,7 +249,7 @@ async def test_thousands_of_idle_handshakes_cost_little_and_are_closed(node: Bar
                 wires.append(await Wire.plain(node.port))
                 if number % 2:
                     wires[-1].send(request()[:-4])
-            parsers = sum(isinstance(one, HttpToolsProtocol) for one in gc.get_objects())
+            parsers = sum(type(one) is HttpToolsProtocol for one in gc.get_objects())
             assert parsers < 10
             for wire in wires:
                 await wire.ended()

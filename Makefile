@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := $(wildcard realtime/gateway/*.[ch])
 
-.PHONY: run install install-dev test check bench clean
+.PHONY: run install install-dev emulators test check bench clean
 
 run: install  ## the whole service on this machine, with a contest replayed on a live page
 	$(BIN)/rankcast up $(ARGS)
@@ -24,6 +24,15 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
 	@touch $@
 
+emulators: .emulators/ministack/.installed .emulators/moto/.installed  ## AWS on this machine, for the tests that need it: each in an environment of its own
+
+.emulators/ministack/.installed: REQUIRES = 'ministack>=1.5,<2'
+.emulators/moto/.installed: REQUIRES = 'moto[server]>=5.2,<6'
+.emulators/%/.installed: Makefile
+	$(PYTHON) -m venv .emulators/$*
+	.emulators/$*/bin/python -m pip install --quiet --disable-pip-version-check $(REQUIRES)
+	@touch $@
+
 test: install-dev check  ## style, types, floor plan, then every test on real parts
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -41,4 +50,4 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@touch $@
 
 clean:
-	rm -rf $(VENV) realtime/gateway/*.so build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .emulators realtime/gateway/*.so build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -18,6 +18,7 @@ from infra.local.postgres import EmbeddedPostgres
 from infra.local.valkey import EmbeddedValkey
 from infra.migrations import migrate
 from infra.settings import Settings
+from tests.emulators import ministack, moto  # noqa: F401 - fixtures
 from tests.harness import Stack
 
 if TYPE_CHECKING:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from api import boards, events, files, health, live, players, problems, reads, scores
 from api.door import Door
 from api.editions import Editions
+from api.give_way import GiveWay
 from api.metrics import Metrics
 from api.service import Service
 from infra.batcher import Batcher
@@ -85,6 +87,7 @@ def application(settings: Settings, died: Callable[[], None]) -> Starlette:
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
+        middleware=[Middleware(GiveWay)],
         exception_handlers={
             RankcastError: problems.on_rankcast_error,
             HTTPException: problems.on_http_error,

@@ -12,7 +12,6 @@ from realtime.core import delta, messages
 from realtime.core.errors import BoardChanged, RankingUnavailable, Unavailable
 from realtime.core.points import AroundPoint
 from realtime.core.watched import Place
-from realtime.gateway.fanout import SLICE
 from realtime.gateway.frame import Frame
 from realtime.gateway.topic import WORTH_COMPARING, Topic
 
@@ -292,11 +291,12 @@ class Arounds:
         self._fanout.run(self._checks([topic for topic in self.topics.values() if topic.name not in self._dirty]))
 
     def _checks(self, topics: Sequence[AroundTopic]) -> Iterator[None]:
-        for start in range(0, len(topics), SLICE):
-            if start:
+        for part in self._fanout.parts(topics):
+            if part is None:
                 yield
+                continue
             self._look()
-            for topic in topics[start : start + SLICE]:
+            for topic in part:
                 self._check(topic)
 
     def _check(self, topic: AroundTopic) -> None:

@@ -5,25 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from realtime.gateway.members import SendFrames
 
+T = TypeVar("T")
+
 SLICE: Final = 50
 """Connections served at one go."""
+SHORT: Final = 8
+"""As many while a request is being answered: a durable one needs some fifteen turns of the event loop."""
 TURN: Final = 0.0007
-"""Seconds of one turn of the event loop that may go to slices: a request that needs three turns is answered in some ms."""
+"""Seconds of one turn of the event loop that may go to slices."""
 
 
 class Fanout:
-    """Runs what comes in slices: in each turn of the event loop as many as fit into `turn` seconds, one at the least."""
+    """Runs what comes in slices: in each turn of the event loop as many as fit into `turn` seconds, one at the least.
+
+    While requests are being answered a turn takes one short slice: an answer waits for many turns, a pass does not mind.
+    """
 
     def __init__(self, send_frames: SendFrames, turn: float = TURN) -> None:
         self.send_frames = send_frames
         self._seconds = turn
+        self.requests = 0
+        """Requests that are being answered; who answers them counts."""
         self.deliveries = 0
         """Frames handed to connections."""
         self.skipped = 0
@@ -35,6 +44,11 @@ class Fanout:
         self._works: deque[Iterator[None]] = deque()
         self._turn: asyncio.Handle | None = None
 
+    @property
+    def slice(self) -> int:
+        """Connections that the next slice may serve."""
+        return SHORT if self.requests else SLICE
+
     def run(self, work: Iterator[None]) -> None:
         """Do the first slices at once, the others later. A step of `work` is a slice."""
         if self._is_done(work):
@@ -43,9 +57,19 @@ class Fanout:
         if self._turn is None:
             self._turn = asyncio.get_running_loop().call_soon(self._next)
 
+    def parts(self, whole: Sequence[T]) -> Iterator[Sequence[T] | None]:
+        """A slice of `whole` after the other, None between two: there a work steps."""
+        start = 0
+        while start < len(whole):
+            if start:
+                yield None
+            stop = start + self.slice
+            yield whole[start:stop]
+            start = stop
+
     def _is_done(self, work: Iterator[None]) -> bool:
         """Whether a work ends within a turn."""
-        until = perf_counter() + self._seconds
+        until = 0.0 if self.requests else perf_counter() + self._seconds
         while next(work, self) is not self:
             if perf_counter() >= until:
                 return False

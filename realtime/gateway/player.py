@@ -11,7 +11,6 @@ from realtime.core.model import RankMode
 from realtime.core.passing import Climbers, Stand
 from realtime.core.points import PlayerPoint
 from realtime.core.watched import Place
-from realtime.gateway.fanout import SLICE
 from realtime.gateway.frame import Frame
 from realtime.gateway.topic import Topic
 
@@ -280,11 +279,12 @@ class Players:
         return moves.epoch, moves.version, moves.total, moves.board.spec
 
     def _rounds(self, news: Sequence[tuple[str, Place]], head: _Head, version: int) -> Iterator[None]:
-        for start in range(0, len(news), SLICE):
-            if start:
+        for part in self._fanout.parts(news):
+            if part is None:
                 yield
+                continue
             due = []
-            for name, place in news[start : start + SLICE]:
+            for name, place in part:
                 topic = self.topics.get(name)
                 if topic is None or topic.point is None or (topic.point.epoch, topic.point.version) >= head[:2]:
                     # Not a player's, or told of its own move meanwhile.
@@ -351,10 +351,11 @@ class Players:
         self._fanout.run(self._checks(list(self.topics.values())))
 
     def _checks(self, topics: Sequence[PlayerTopic]) -> Iterator[None]:
-        for start in range(0, len(topics), SLICE):
-            if start:
+        for part in self._fanout.parts(topics):
+            if part is None:
                 yield
-            self._lead(topics[start : start + SLICE], changed=False)
+            else:
+                self._lead(part, changed=False)
 
     def _lead(self, topics: Sequence[PlayerTopic], *, changed: bool = True) -> None:
         """Tell the newest version; to who stands elsewhere only if `changed`: else their tick tells them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from realtime.gateway.fanout import SLICE
 from realtime.gateway.members import OUT, Members, Subscription
 
 if TYPE_CHECKING:
@@ -187,7 +186,7 @@ class Topic(ABC):
     def _slices(self, frame: Frame) -> Iterator[None]:
         for group in self._groups:
             while True:
-                self.fanout.deliveries += group.send(frame, SLICE, self.fanout.send_frames)
+                self.fanout.deliveries += group.send(frame, self.fanout.slice, self.fanout.send_frames)
                 if group.done:
                     break
                 yield

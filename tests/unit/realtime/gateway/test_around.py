@@ -9,7 +9,7 @@ import pytest
 
 from realtime.core.messages import Around
 from realtime.core.model import RankMode
-from realtime.gateway import topic as topics
+from realtime.gateway import fanout as fanouts
 from realtime.gateway.around import AT_ONCE
 from tests.changes import gone, ranked, renamed
 from tests.turned import settle
@@ -244,7 +244,7 @@ async def test_what_is_touched_during_a_pass_is_read_after_it(
     world: World, board: Board, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewers = [await watching(world, "p5") for _ in range(2)]
-    monkeypatch.setattr(topics, "SLICE", 1)
+    monkeypatch.setattr(fanouts, "SLICE", 1)
     passes = Passes(world.fanout)
     await world.apply(board, ranked("p5", 95, 1, seq=50))
     await asyncio.sleep(TICK * 2)
@@ -347,7 +347,7 @@ async def test_who_comes_back_during_a_pass_does_not_wait_for_long(
         await watching(world, "p5")
     viewer = await watching(world, "p5")
     world.hub.leave(viewer.connection)
-    monkeypatch.setattr(topics, "SLICE", 1)
+    monkeypatch.setattr(fanouts, "SLICE", 1)
     passes = Passes(world.fanout)
     await world.apply(board, ranked("p5", 95, 1, seq=50))
     await asyncio.sleep(TICK * 2)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from realtime.gateway.fanout import SLICE, Fanout
+from realtime.gateway.fanout import SHORT, SLICE, Fanout
 from tests.turned import settle
 from tests.unit.realtime.gateway.world import climb
 
@@ -92,3 +92,30 @@ async def test_between_slices_the_loop_is_free_for_everybody_else(world: World, 
     assert served == [SLICE, SLICE + 1]
     for viewer in viewers:
         assert await viewer.types() == ["delta"]
+
+
+async def test_while_requests_are_answered_a_turn_takes_one_short_slice() -> None:
+    served: list[int] = []
+    one = Fanout(lambda fds, start, stop, frame: [], turn=60.0)  # noqa: ARG005
+
+    def passing() -> Iterator[None]:
+        for part in one.parts(range(2 * SHORT + SLICE)):
+            if part is None:
+                yield
+            else:
+                served.append(len(part))
+
+    one.requests = 1
+    one.run(passing())
+    assert served == [SHORT]
+    await asyncio.sleep(0)
+    assert served == [SHORT, SHORT]
+    one.requests = 0
+    await settle()
+    assert served == [SHORT, SHORT, SLICE]
+
+
+def test_parts_are_the_whole_with_a_step_between_two() -> None:
+    assert list(fanout().parts("")) == []
+    assert list(fanout().parts("a" * SLICE)) == ["a" * SLICE]
+    assert list(fanout().parts("a" * SLICE + "b")) == ["a" * SLICE, None, "b"]

@@ -11,8 +11,7 @@ from realtime.core import messages
 from realtime.core.identity import Principal, Role
 from realtime.core.messages import Own
 from realtime.core.model import RankMode
-from realtime.gateway import player as players
-from realtime.gateway import topic as topics
+from realtime.gateway import fanout as fanouts
 from tests.changes import gone, ranked
 from tests.turned import settle
 from tests.unit.realtime.gateway.held import Passes
@@ -83,7 +82,7 @@ async def test_a_change_of_ones_own_during_a_pass_follows_it_within_a_tick(
     first, second = await watching(world, "p5"), await watching(world, "p5")
     await world.apply(board, ranked("low", -1, seq=50))
     await asyncio.sleep(TICK * 2)
-    monkeypatch.setattr(topics, "SLICE", 1)
+    monkeypatch.setattr(fanouts, "SLICE", 1)
     passes = Passes(world.fanout)
     of(world).check()
     await world.apply(board, ranked("p5", 95, 1, seq=51))
@@ -156,7 +155,7 @@ async def test_what_moves_while_others_are_being_told_is_told_at_the_next_tick(
     world: World, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = await watching(world, "p3", "p4", "p5")
-    monkeypatch.setattr(players, "SLICE", 1)
+    monkeypatch.setattr(fanouts, "SLICE", 1)
     passes = Passes(world.fanout)
     await world.apply(board, climb(50))
     await asyncio.sleep(TICK * 1.01)
@@ -173,7 +172,7 @@ async def test_an_epoch_that_begins_while_others_are_being_told_is_not_gone_back
     world: World, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = await watching(world, "p3", "p4", "p5")
-    monkeypatch.setattr(players, "SLICE", 1)
+    monkeypatch.setattr(fanouts, "SLICE", 1)
     passes = Passes(world.fanout)
     await world.apply(board, climb(50))
     await asyncio.sleep(TICK * 1.01)
@@ -189,7 +188,7 @@ async def test_one_whose_pass_goes_on_is_told_of_others_after_it(
     world: World, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = await watching(world, "p5"), await watching(world, "p5")
-    monkeypatch.setattr(topics, "SLICE", 1)
+    monkeypatch.setattr(fanouts, "SLICE", 1)
     passes = Passes(world.fanout)
     await world.apply(board, ranked("p5", 95, 1, seq=50))
     await world.apply(board, climb(51))

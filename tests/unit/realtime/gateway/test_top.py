@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from realtime.core.messages import Top
-from realtime.gateway import topic as topics
+from realtime.gateway import fanout as fanouts
 from tests.changes import gone, ranked
 from tests.turned import settle
 from tests.unit.realtime.gateway.held import Passes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def passes(world: World, monkeypatch: pytest.MonkeyPatch) -> Passes:
     """One connection a slice."""
-    monkeypatch.setattr(topics, "SLICE", 1)
+    monkeypatch.setattr(fanouts, "SLICE", 1)
     return Passes(world.fanout)
 
 
@@ -105,7 +105,7 @@ async def test_with_a_tick_of_nothing_every_version_is_a_frame() -> None:
 async def test_with_a_tick_of_nothing_what_comes_during_a_pass_is_one_frame_behind_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(topics, "SLICE", 1)
+    monkeypatch.setattr(fanouts, "SLICE", 1)
     world = World(tick=0)
     board = await world.board()
     viewers = [await world.watching(board) for _ in range(2)]

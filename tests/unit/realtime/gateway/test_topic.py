@@ -8,7 +8,7 @@ from unittest import mock
 import hypothesis.strategies as st
 from hypothesis import given
 
-from realtime.gateway import topic as topics
+from realtime.gateway import fanout as fanouts
 from realtime.gateway.connection import Connection
 from realtime.gateway.fanout import Fanout
 from realtime.gateway.frame import Encoding, Frame
@@ -148,7 +148,7 @@ STEPS = st.lists(
 
 @given(st.integers(0, 8), STEPS)
 def test_everybody_is_led_without_a_gap_to_where_the_topic_is(size: int, steps: list[tuple[str, int]]) -> None:
-    with mock.patch.object(topics, "SLICE", 2):
+    with mock.patch.object(fanouts, "SLICE", 2):
         room = Room()
         for number in range(size):
             room.join(direct=number % 3 > 0)
@@ -200,7 +200,7 @@ def test_laggards_that_stand_at_one_point_share_a_frame_that_is_made_once() -> N
 
 
 def test_one_held_back_before_the_pass_reached_it_is_led_from_where_it_was() -> None:
-    with mock.patch.object(topics, "SLICE", 1):
+    with mock.patch.object(fanouts, "SLICE", 1):
         room = Room()
         first, second = room.join(), room.join()
         room.publish()
@@ -225,7 +225,7 @@ def test_one_held_back_and_let_go_at_the_same_point_is_told_nothing() -> None:
 
 
 def test_what_is_said_during_a_pass_waits_for_its_end() -> None:
-    with mock.patch.object(topics, "SLICE", 1):
+    with mock.patch.object(fanouts, "SLICE", 1):
         room = Room()
         peers = [room.join() for _ in range(3)]
         room.publish()
@@ -237,7 +237,7 @@ def test_what_is_said_during_a_pass_waits_for_its_end() -> None:
 
 
 def test_who_joins_while_that_waits_is_told_once() -> None:
-    with mock.patch.object(topics, "SLICE", 1):
+    with mock.patch.object(fanouts, "SLICE", 1):
         room = Room()
         room.join()
         room.join()
@@ -249,7 +249,7 @@ def test_who_joins_while_that_waits_is_told_once() -> None:
 
 
 def test_one_held_back_before_it_was_said_to_it_hears_it_when_there_is_room() -> None:
-    with mock.patch.object(topics, "SLICE", 1):
+    with mock.patch.object(fanouts, "SLICE", 1):
         room = Room()
         first, second = room.join(), room.join()
         room.topic.say(stale=True)
@@ -262,7 +262,7 @@ def test_one_held_back_before_it_was_said_to_it_hears_it_when_there_is_room() ->
 
 
 def test_one_held_back_during_a_later_pass_does_not_hear_it_again() -> None:
-    with mock.patch.object(topics, "SLICE", 1):
+    with mock.patch.object(fanouts, "SLICE", 1):
         room = Room()
         first, second = room.join(), room.join()
         room.topic.say(stale=True)

@@ -8,7 +8,7 @@ import pytest
 from realtime.core import record, sortkey
 from realtime.core.errors import BoardUnknown, StoreUnavailable
 from realtime.core.model import Column, Direction
-from realtime.gateway import feed as feeds
+from realtime.gateway import tail
 from realtime.gateway.feed import Feed
 from tests.changes import COLUMNS, Change, gone, ranked
 from tests.turned import settle
@@ -97,7 +97,7 @@ async def test_what_the_snapshot_holds_already_is_not_taken_twice(world: World, 
     """Announced before the snapshot was taken, heard after the subscription."""
     follower = Follower(world, board)
     follower.feed.resync()
-    await world.bus.subscribe(board.key, "top", follower.feed._heard, follower.feed.resync)
+    await world.bus.subscribe(board.key, "top", follower.feed.heard, follower.feed.resync)
     await world.apply(board, ranked("cid", 9, seq=3))
     assert await follower.is_true()
     assert follower.changes[0] == (1, 3)
@@ -180,7 +180,7 @@ async def test_a_hole_in_what_was_kept_is_read_over(world: World, board: Board) 
 
 
 async def test_more_than_it_can_keep_is_read_over(world: World, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feeds, "_BUFFER", 3)
+    monkeypatch.setattr(tail, "BUFFER", 3)
 
     async def meanwhile() -> None:
         for seq in range(3, 9):
@@ -235,7 +235,7 @@ async def test_late_announcements_of_old_versions_and_epochs_are_ignored(
     assert await follower.is_true()
     seen = list(follower.changes)
     for announcement in old:
-        follower.feed._heard(announcement)
+        follower.feed.heard(announcement)
     assert await follower.is_true()
     assert follower.changes == seen
 
@@ -387,14 +387,6 @@ async def test_a_feed_that_is_cancelled_leaves_the_bus(world: World, follower: F
     follower.task.cancel()
     await asyncio.gather(follower.task, return_exceptions=True)
     assert world.bus._listeners == {}
-
-
-async def test_who_waits_for_the_next_version_is_woken_by_it(world: World, board: Board, follower: Follower) -> None:
-    waiting = asyncio.create_task(follower.feed.next_version())
-    await settle()
-    assert not waiting.done()
-    await world.apply(board, ranked("cid", 9, seq=3))
-    await waiting
 
 
 async def test_answers_made_of_a_window_go_with_it(world: World, board: Board, follower: Follower) -> None:

@@ -11,7 +11,8 @@ from realtime.core.errors import RankingUnavailable
 from realtime.core.model import RankMode
 from realtime.core.tracker import Tracker
 from realtime.core.watched import Place
-from realtime.gateway.moves import PATIENCE, Moves
+from realtime.gateway.moves import Moves
+from realtime.gateway.tail import PATIENCE
 from tests.changes import gone, ranked
 from tests.turned import settle
 from tests.unit.realtime.gateway.world import World, climb

@@ -104,16 +104,11 @@ class MoveLog:
         return found
 
 
-def passers(net: Mapping[str, tuple[bytes, bytes]], stands: Sequence[Stand], *, shared: bool) -> list[list[str]]:
-    """For each of `stands` who was not ahead and now is, the nearest first, at most three.
+class Climbers:
+    """What moved between two versions, to be asked by those who want to know who passed them.
 
     `shared`: ahead means better columns, as on a board that shares ranks; else a better key.
     """
-    return Climbers(net, shared=shared).past(stands)
-
-
-class Climbers:
-    """What moved between two versions, to be asked by those who want to know who passed them."""
 
     def __init__(self, net: Mapping[str, tuple[bytes, bytes]], *, shared: bool) -> None:
         self._net = net

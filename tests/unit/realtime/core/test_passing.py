@@ -11,7 +11,7 @@ from hypothesis import given
 
 from realtime.core import passing, sortkey
 from realtime.core.announcement import Move
-from realtime.core.passing import NAMED, Climbers, MoveLog, Stand, passers
+from realtime.core.passing import NAMED, Climbers, MoveLog, Stand
 from realtime.core.sortkey import columns_of
 from tests.changes import COLUMNS
 
@@ -77,7 +77,7 @@ def test_who_passed_is_who_moved_and_was_not_ahead_and_is(boards: Boards, shared
     net = {player: (before.get(player, ABSENT), after.get(player, ABSENT)) for player in players}
     stands = [Stand(player, *net[player]) for player in players]
     with mock.patch.object(passing, "FEW", few):
-        assert passers(net, stands, shared=shared) == [naive(boards, player, shared=shared) for player in players]
+        assert Climbers(net, shared=shared).past(stands) == [naive(boards, player, shared=shared) for player in players]
 
 
 def test_who_asks_alone_after_many_is_told_the_same() -> None:
@@ -91,25 +91,26 @@ def test_who_asks_alone_after_many_is_told_the_same() -> None:
 
 def test_at_most_three_are_named_the_nearest_first() -> None:
     net = {f"p{seq}": (key(0, seq), key(9, seq)) for seq in range(10, 16)}
-    (named,) = passers(net, [Stand("me", key(5, 1), key(5, 1))], shared=True)
+    (named,) = Climbers(net, shared=True).past([Stand("me", key(5, 1), key(5, 1))])
     assert named == ["p15", "p14", "p13"]
     assert len(named) == NAMED
 
 
 def test_of_those_who_share_a_rank_the_last_to_reach_it_is_the_nearest() -> None:
     net = {"early": (ABSENT, key(9, 10)), "late": (ABSENT, key(9, 20)), "best": (ABSENT, key(10, 30))}
-    assert passers(net, [Stand("me", key(5, 1), key(5, 1))], shared=True) == [["late", "early", "best"]]
+    assert Climbers(net, shared=True).past([Stand("me", key(5, 1), key(5, 1))]) == [["late", "early", "best"]]
 
 
 def test_who_comes_to_share_ones_rank_has_passed_by_key_alone() -> None:
     net = {"ada": (key(1, 1), key(5, 2))}
     me = [Stand("me", key(5, 9), key(5, 9))]
-    assert passers(net, me, shared=True) == [[]]
-    assert passers(net, me, shared=False) == [["ada"]]
+    assert Climbers(net, shared=True).past(me) == [[]]
+    assert Climbers(net, shared=False).past(me) == [["ada"]]
 
 
 def test_whose_display_alone_changed_has_passed_nobody() -> None:
-    assert passers({"ada": (key(9, 1), key(9, 1))}, [Stand("me", key(5, 1), key(5, 1))], shared=False) == [[]]
+    net = {"ada": (key(9, 1), key(9, 1))}
+    assert Climbers(net, shared=False).past([Stand("me", key(5, 1), key(5, 1))]) == [[]]
 
 
 # -- the log --------------------------------------------------------------------------------------------------------

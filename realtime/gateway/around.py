@@ -226,18 +226,22 @@ class Arounds:
             )
         except (Unavailable, BoardChanged):
             return False
-        admitted = asyncio.get_running_loop().create_future()
+        done = asyncio.get_running_loop().create_future()
+
+        def end() -> None:
+            if not done.done():
+                done.set_result(None)
 
         def admit() -> None:
             self._admit(topics, found)
-            if not admitted.done():
-                admitted.set_result(None)
+            end()
 
-        if not self.moves.when(found, admit):
+        # Where an epoch begins before, all are to be read again: at once.
+        if not self.moves.when(found, admit, end):
             return False
         try:
             async with asyncio.timeout(SLOWEST):
-                await admitted
+                await done
         except TimeoutError:
             return False
         return True

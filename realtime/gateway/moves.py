@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from realtime.core import announcement, sortkey
 from realtime.core.errors import VersionGap
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from realtime.core.watched import Tracking
 
 
+def _nothing() -> None:
+    """Nobody waits."""
+
+
 class Read(Protocol):
     """What was read from the ranking, at one version."""
 
@@ -28,6 +32,12 @@ class Read(Protocol):
     def version(self) -> int: ...  # noqa: D102
     @property
     def total(self) -> int: ...  # noqa: D102
+
+
+class _Parked(NamedTuple):
+    read: Read
+    then: Callable[[], None]
+    dropped: Callable[[], None]
 
 
 class Moves(Tail["Moved"]):
@@ -58,7 +68,7 @@ class Moves(Tail["Moved"]):
         self._make = make
         self._moved = moved
         self._started = started
-        self._parked: list[tuple[Read, Callable[[], None]]] = []
+        self._parked: list[_Parked] = []
         self.watched = self._nobody()
 
     def _nobody(self) -> Watched:
@@ -85,9 +95,11 @@ class Moves(Tail["Moved"]):
         self.board = board
         self.epoch, self.version = epoch, version
         self.log.clear()
-        self._parked.clear()
         self.watched = self._nobody()
+        parked, self._parked = self._parked, []
         self._started()
+        for one in parked:
+            one.dropped()
         return True
 
     def _decode(self, payload: bytes) -> Moved:
@@ -120,17 +132,18 @@ class Moves(Tail["Moved"]):
 
     # -- who joins -----------------------------------------------------------------------------------------------------
 
-    def when(self, read: Read, then: Callable[[], None]) -> bool:
+    def when(self, read: Read, then: Callable[[], None], dropped: Callable[[], None] = _nothing) -> bool:
         """Do `then` once we stand at least where something was read; False where we never come there: another epoch's.
 
-        What was read from the ranking is often ahead of what was heard from it.
+        What was read from the ranking is often ahead of what was heard from it. `dropped` is called instead where all
+        begins anew before: what was read then is to be read again.
         """
         if read.epoch != self.epoch:
             return False
         if read.version <= self.version:
             self._meet(read, then)
         else:
-            self._parked.append((read, then))
+            self._parked.append(_Parked(read, then, dropped))
         return True
 
     def _meet(self, read: Read, then: Callable[[], None]) -> None:
@@ -139,10 +152,10 @@ class Moves(Tail["Moved"]):
         then()
 
     def _unpark(self) -> None:
-        due = [(read, then) for read, then in self._parked if read.version <= self.version]
-        self._parked = [(read, then) for read, then in self._parked if read.version > self.version]
-        for read, then in due:
-            self._meet(read, then)
+        due = [one for one in self._parked if one.read.version <= self.version]
+        self._parked = [one for one in self._parked if one.read.version > self.version]
+        for one in due:
+            self._meet(one.read, one.then)
 
     def admit(self, version: int, places: Sequence[tuple[str, Place | None]]) -> bool:
         """Watch those who stood so after a version that we have reached; False where we no longer know what came since."""

@@ -87,14 +87,17 @@ class Recalls:
         found = await self._ranking.places(moves.board.key, keys)
         answer: asyncio.Future[dict[int, PlayerPoint]] = asyncio.get_running_loop().create_future()
 
+        def end(points: dict[int, PlayerPoint]) -> None:
+            if not answer.done():
+                answer.set_result(points)
+
         def finish() -> None:
             places = {key: Place(key, *place) for key, place in zip(keys, found.places, strict=True)}
             # Who held a key when we asked may have left it since.
-            brought = self._brought(places, found.version) | self._brought(held, since)
-            if not answer.done():
-                answer.set_result(self._undo(current, brought))
+            end(self._undo(current, self._brought(places, found.version) | self._brought(held, since)))
 
-        if not moves.when(found, finish):
+        # Where an epoch begins before, nothing leads there from what they hold.
+        if not moves.when(found, finish, lambda: end({})):
             return {}
         async with asyncio.timeout(_PATIENCE):
             return await answer

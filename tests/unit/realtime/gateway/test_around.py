@@ -270,6 +270,26 @@ async def test_while_the_ranking_is_away_it_is_tried_again(world: World, board: 
     assert types(await viewer.drain()) == ["delta"]
 
 
+async def test_what_was_read_of_an_epoch_that_ends_is_read_again_at_once(
+    world: World, board: Board, reads: Reads
+) -> None:
+    await watching(world, "p0", 1)
+    # What is read is ahead of what was heard, and will never be heard of.
+    world.bus.losing_moves = 1
+    await world.apply(board, climb(50))
+    viewer = world.viewer()
+    waiting = asyncio.create_task(viewer.watch(Around("p5", 2)))
+    await asyncio.sleep(TICK * 4)
+    assert (reads.asked, waiting.done()) == ([["p0"], ["p5"]], False)
+    world.store.raise_epoch(board.key)
+    await world.rebuild(board)
+    await asyncio.sleep(TICK * 4)
+    assert reads.asked[2:] == [["p5", "p0"]]
+    await waiting
+    await viewer.drain()
+    assert (viewer.stretches["b/around/p5/2"].epoch, shown(viewer, "p5")[0]) == (2, 4)
+
+
 async def test_the_first_stretch_of_a_node_does_not_wait_for_a_second_try(world: World, board: Board) -> None:
     before = asyncio.get_running_loop().time()
     await watching(world, "p5")

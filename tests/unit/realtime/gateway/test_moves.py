@@ -209,18 +209,20 @@ async def test_what_was_read_counts_once_its_version_was_heard(world: World, boa
     assert (done[-1], follower.moves.total) == ("late", 12)
 
 
-async def test_what_waits_for_a_version_of_an_epoch_that_ends_is_dropped(
+async def test_what_waits_for_a_version_of_an_epoch_that_ends_is_dropped_and_told_so(
     world: World, board: Board, follower: Follower
 ) -> None:
     done: list[str] = []
+    follower.moves.when(Read(1, 4), lambda: done.append("never"), lambda: done.append("dropped"))
     follower.moves.when(Read(1, 4), lambda: done.append("never"))
     follower.known[2] = board
     world.store.raise_epoch(board.key)
     await world.rebuild(board)
     await asyncio.sleep(1)
+    assert done == ["dropped"]
     for seq in range(50, 55):
         await world.apply(board, climb(seq))
-    assert (follower.moves.epoch, done) == (2, [])
+    assert (follower.moves.epoch, done) == (2, ["dropped"])
 
 
 async def test_who_was_looked_up_at_an_older_version_is_brought_forward(

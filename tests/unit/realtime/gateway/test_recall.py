@@ -157,6 +157,33 @@ async def test_while_the_past_cannot_be_read_one_is_told_afresh(world: World, bo
     assert (subscribed["mode"], said(rank, "rank", "seq")) == ("snapshot", (12, 50))
 
 
+async def test_where_an_epoch_begins_before_the_past_is_known_one_is_told_afresh_at_once(
+    world: World, board: Board, other: World
+) -> None:
+    viewer = await watching(world, "p5")
+    await leave(viewer)
+    await world.apply(board, ranked("p5", 200, seq=50))
+    await watching(other, "p5")
+    places = world.ranking.places
+
+    async def ahead(*asked: Any) -> Any:
+        # What is found is ahead of what this node has heard, and will never be heard of.
+        other.bus.losing_moves = 1
+        await world.apply(board, climb(51))
+        return await places(*asked)
+
+    world.ranking.places = ahead  # type: ignore[method-assign]
+    coming = asyncio.create_task(back(viewer, other))
+    await asyncio.sleep(TICK * 4)
+    assert not coming.done()
+    world.store.raise_epoch(board.key)
+    await world.rebuild(board)
+    await asyncio.sleep(TICK * 4)
+    assert coming.done()
+    _, (subscribed, rank, *_) = coming.result()
+    assert (subscribed["mode"], rank["from"] == rank["version"]) == ("snapshot", True)
+
+
 async def test_what_moves_while_places_are_asked_for_is_counted(world: World, board: Board, other: World) -> None:
     viewer = await watching(world, "p5")
     await leave(viewer)

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Live } from "./client/live.js";
+import { connect } from "./client/live.js";
 import { BoardView } from "./page/board_view.js";
 import { listBoards } from "./page/boards.js";
 import { Switcher } from "./page/switcher.js";
@@ -16,7 +16,7 @@ const REFRESH_MS = 60_000;
 class Page {
   /** @type {import("./page/boards.js").Board[]} */
   #boards = [];
-  #live = new Live(new URL("/v1/live", location.href.replace(/^http/, "ws")), { onStatus: () => this.#onStatus() });
+  #live = connect("/");
   #view = new BoardView(this.#live);
   #switcher = new Switcher(/** @type {HTMLElement} */ (document.getElementById("boards")), (board) => this.#go(board));
   #wasOpen = false;
@@ -24,6 +24,7 @@ class Page {
   #home = null;
 
   start() {
+    this.#live.on("status", () => this.#onStatus());
     addEventListener("popstate", () => this.#open());
     addEventListener("online", () => this.#view.showStatus());
     addEventListener("offline", () => this.#view.showStatus());
@@ -71,7 +72,7 @@ class Page {
   }
 
   #onStatus() {
-    const isOpen = this.#live.status === "open";
+    const isOpen = this.#live.status === "live";
     if (isOpen !== this.#wasOpen) this.#view.tell(isOpen ? "back" : "lost");
     this.#wasOpen = isOpen;
     this.#view.showStatus();

@@ -272,10 +272,11 @@ async def test_a_page_of_another_site_loads_the_client_and_watches(stack: Stack,
             # Our page's own policy would forbid it; a page of another site has its own, or none, as this answer.
             await screen.page.goto(f"{elsewhere.url}/healthz")
             watched = await screen.page.evaluate(
-                """([module, live]) => import(module).then(({ Live }) => new Promise((resolve) => {
-                    const connection = new Live(live);
-                    connection.watchTop("arcade", 10, {
-                        onState: (board) => { resolve(board.entries.map((one) => [one.rank, one.name])); connection.close(); },
+                """([module, live]) => import(module).then(({ connect }) => new Promise((resolve) => {
+                    const connection = connect(live);
+                    connection.top("arcade").on("state", (board) => {
+                        resolve(board.entries.map((one) => [one.rank, one.name]));
+                        connection.close();
                     });
                 }))""",
                 [f"{node.url}/web/client/live.js", node.live_url],

@@ -1,386 +1,478 @@
 /**
- * One connection to a Rankcast node, and the topics watched over it.
+ * Boards as they change. `index.d.ts` tells all of it.
  *
- * It comes back by itself, asks for a snapshot whenever what it holds may not be the truth, and never hands out a
- * list that it does not know to be one version of the board. Works wherever there is a `WebSocket`.
+ *     import { connect } from "./client/live.js";
+ *     const live = connect("https://host", { token });   // text, or a function that is asked whenever one is due
+ *     const top = live.top("arcade", { limit: 10 });     // player(board, player), around(board, player, { radius })
+ *     top.on("state", ({ entries }) => draw(entries));   // or: for await (const board of top)
+ *     top.on("status", (status, reason) => { });         // connecting, live, stale, offline, closed
+ *     top.close();
  *
  * @module
  */
 
 import { fullJitter } from "./backoff.js";
-import { applyCheck, applyDelta, fromSnapshot, OutOfStep } from "./reducer.js";
-import { Watch } from "./watch.js";
+import { Emitter } from "./emitter.js";
+import { ANSWER_MS, openEvents } from "./events.js";
+import { follow, standsAlone } from "./follow.js";
+import { OutOfStep } from "./reducer.js";
+import { openSocket } from "./socket.js";
+import { LiveError, Topic, Watch } from "./watch.js";
 
-/** @typedef {import("./watch.js").Handlers} Handlers */
+/** @import { Options } from "./index.d.ts" */
 
-/**
- * connecting: never been there; open: the node answers; reconnecting: lost, coming back; closed: will not come back.
- * @typedef {"connecting" | "open" | "reconnecting" | "closed"} Status
- */
-
-/**
- * @typedef {object} Options
- * @property {typeof WebSocket} [WebSocket]
- * @property {() => number} [random]
- * @property {() => number} [now] monotonic milliseconds
- * @property {(status: Status) => void} [onStatus]
- */
-
-export const PROTOCOL = "rankcast.v1.json";
-
-/** Until the node has said `welcome`, or has answered what we asked. */
-export const ANSWER_MS = 10_000;
-/** A tab that wakes wants to know sooner. */
-export const WAKE_MS = 4_000;
 /** A connection that held this long was a good one: the next loss starts from the shortest wait. */
 export const STEADY_MS = 10_000;
-/** Between two resynchronisations of one topic. */
+/** A snapshot is asked for within this time, at random: a fault must not become a storm of them. */
 export const RESYNC_MS = 1_000;
+/** A node behind what was shown may catch up; after this long it is the board that began anew. */
+export const BEHIND_MS = 10_000;
 
-/** Errors that pass: the same subscription may succeed later. */
-const PASSING = new Set([
-  "unavailable",
-  "overloaded",
-  "rate_limited",
-  "internal",
-  "store_unavailable",
-  "ranking_unavailable",
-]);
+/** The same subscription may succeed later. */
+const PASSING = /^(unavailable|overloaded|not_yet|rate_limited|internal|store_unavailable|ranking_(unavailable|refused))$/;
 
-/** Whoever breaks the protocol's own rules breaks them again. */
-const BROKEN = [1002, 1007];
+/** @type {typeof import("./index.d.ts").connect} */
+export const connect = (url = "/", options = {}) => new Live(url, options);
 
-/**
- * 4100–4199 do not come back, nor does who broke the protocol; everything else does.
- * @param {number} code
- */
-const isFinal = (code) => (code >= 4100 && code <= 4199) || BROKEN.includes(code);
+export { LiveError };
 
-export class Live {
-  /** @type {Status} */
-  #status = "connecting";
-  #url;
-  #WebSocket;
-  #random;
+class Live extends Emitter {
+  /** @type {"connecting" | "live" | "offline" | "closed"} */
+  status = "connecting";
+  /** @type {string | null} */
+  reason = null;
+  quality = {
+    transport: /** @type {"websocket" | "events" | null} */ (null),
+    latency: /** @type {number | null} */ (null),
+    reconnects: -1,
+    resumed: 0,
+    snapshots: 0,
+    outOfStep: 0,
+  };
+  #options;
   #now;
-  #onStatus;
-  /** @type {WebSocket | null} */
-  #socket = null;
+  #random;
+  /** @type {import("./socket.js").Link | null} */
+  #link = null;
   /** @type {Map<number, Watch>} */
   #watches = new Map();
-  /** @type {Map<string, Watch>} */
-  #topics = new Map();
   #lastId = 0;
   #attempt = 0;
+  /** The token is presented: questions may be asked. */
+  #ready = false;
+  #presented = false;
+  #hadSocket = false;
   #openedAt = Infinity;
-  #heartbeat = ANSWER_MS;
-  /** @type {number | null} */
+  /** When the node told us to come. @type {number | null} */
   #returnAt = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #retry;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #watchdog;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #drain;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #pings;
+  /** @type {any} */
+  #timer;
 
   /**
-   * @param {string | URL} url of `/v1/live`, `ws:` or `wss:`
-   * @param {Options} [options]
+   * @param {string | URL} url
+   * @param {Options} options
    */
-  constructor(url, options = {}) {
-    this.#url = String(url);
-    this.#WebSocket = options.WebSocket ?? globalThis.WebSocket;
-    this.#random = options.random ?? Math.random;
+  constructor(url, options) {
+    super();
+    const { href } = new URL(url, globalThis.location?.href);
+    this.url = href.replace(/^ws/, "http").replace(/\/?(v1\/live\/?)?([?#].*)?$/, "");
+    this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#onStatus = options.onStatus ?? (() => {});
-    globalThis.addEventListener?.("online", this.#onOnline);
-    globalThis.document?.addEventListener("visibilitychange", this.#onVisible);
+    this.#random = options.random ?? Math.random;
+    this.#listen("addEventListener");
     this.#connect();
-  }
-
-  get status() {
-    return this.#status;
   }
 
   /**
    * @param {string} board
-   * @param {10 | 25 | 50 | 100} limit rows from the first
-   * @param {Handlers} handlers
-   * @returns {() => void} ends the watch
+   * @param {{limit?: number}} [options]
    */
-  watchTop(board, limit, handlers) {
-    this.#lastId += 1;
-    const watch = new Watch(this.#lastId, { board, view: "top", limit }, handlers);
-    this.#watches.set(watch.id, watch);
-    if (this.#status === "open") this.#subscribe(watch);
-    return () => this.#unwatch(watch);
+  top(board, { limit = 10 } = {}) {
+    return this.#join({ board, view: "top", limit });
   }
 
-  /** Ask again for everything now: the page was hidden, the machine slept, the network is back. */
+  player(board = "", player = "me") {
+    return this.#join({ board, view: "player", player });
+  }
+
+  around(board = "", player = "me", { radius = 5 } = {}) {
+    return this.#join({ board, view: "around", player, radius });
+  }
+
   wake() {
-    if (this.#status === "closed") return;
-    if (this.#status !== "open") {
+    if (this.status === "closed") return;
+    if (this.#link) {
+      this.#link.wake();
+      for (const watch of this.#watches.values()) if (!watch.waits) this.#ask(watch);
+    } else if (this.#returnAt === null) {
       this.#attempt = 0;
-      // A connection that is being made is left to its own time-out.
-      if (this.#socket === null) this.#connect();
-      return;
+      this.#connect();
     }
-    for (const watch of this.#watches.values()) this.#subscribe(watch);
-    this.#send({ op: "ping" });
-    this.#expectWord(WAKE_MS);
   }
 
-  /** End the connection and everything watched over it. */
   close() {
-    globalThis.removeEventListener?.("online", this.#onOnline);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onVisible);
-    const socket = this.#forgetSocket();
-    clearTimeout(this.#retry);
-    this.#watches.clear();
-    this.#setStatus("closed");
-    socket?.close(1000);
+    this.#end(null);
   }
 
-  #onOnline = () => this.wake();
+  // -- the page --------------------------------------------------------------------------------------------------------
 
-  #onVisible = () => {
-    if (globalThis.document?.visibilityState === "visible") this.wake();
+  /** @param {"addEventListener" | "removeEventListener"} method */
+  #listen(method) {
+    for (const type of ["online", "offline", "pageshow"]) globalThis[method]?.(type, this.#onWake);
+    globalThis.document?.[method]("visibilitychange", this.#onWake);
+  }
+
+  #onWake = (/** @type {any} */ { type, persisted }) => {
+    if (type === "pageshow" ? persisted : globalThis.document?.visibilityState !== "hidden") this.wake();
   };
 
-  /** @param {Status} status */
-  #setStatus(status) {
-    if (status === this.#status) return;
-    this.#status = status;
-    this.#onStatus(status);
-  }
+  // -- connections -----------------------------------------------------------------------------------------------------
 
   #connect() {
-    clearTimeout(this.#retry);
+    clearTimeout(this.#timer);
     this.#returnAt = null;
-    const socket = new this.#WebSocket(this.#url, PROTOCOL);
-    this.#socket = socket;
-    socket.onmessage = ({ data }) => {
-      if (socket === this.#socket) this.#hear(data);
+    const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = this.#options;
+    // Every other attempt goes the other way; rarely where a WebSocket has got through before.
+    const socket = WebSocket && (this.#hadSocket ? this.#attempt % 4 < 3 : this.#attempt % 2 === 0);
+    this.quality.transport = socket ? "websocket" : "events";
+    const ears = {
+      hear: (/** @type {any} */ message) => this.#hear(message),
+      lost: (/** @type {number} */ code, reason = "", wait = 0) => this.#lost(code, reason, wait),
+      measured: (/** @type {number} */ ms) => {
+        this.quality.latency = ms;
+        this.emit("quality", this.quality);
+      },
+      now: this.#now,
     };
-    socket.onclose = ({ code }) => {
-      if (socket === this.#socket) this.#lost(code);
-    };
-    this.#expectWord(ANSWER_MS);
+    if (socket) {
+      try {
+        this.#link = openSocket(this.url, WebSocket, ears);
+      } catch {
+        this.#lost(1006);
+      }
+    } else {
+      this.#link = openEvents(this.url, fetch.bind(globalThis), ears);
+      this.#begin();
+    }
   }
 
-  /**
-   * The socket's own close can take minutes on a network that is gone, so nothing waits for it.
-   * @returns {WebSocket | null}
-   */
-  #forgetSocket() {
-    const socket = this.#socket;
-    this.#socket = null;
-    clearTimeout(this.#watchdog);
-    clearTimeout(this.#drain);
-    clearInterval(this.#pings);
-    this.#topics.clear();
+  /** Present the token, then ask for everything. */
+  async #begin() {
+    const link = this.#link;
+    if (!(await this.#present()) || link !== this.#link) return;
+    this.#ready = true;
+    for (const watch of this.#watches.values()) this.#ask(watch);
+  }
+
+  async #present() {
+    const { token } = this.#options;
+    const link = this.#link;
+    let given = token;
+    if (typeof token === "function") {
+      const patience = setTimeout(() => this.#drop("token_failed", link), ANSWER_MS);
+      try {
+        given = await token();
+      } catch {
+        this.#drop("token_failed", link);
+      }
+      clearTimeout(patience);
+    }
+    if (link !== this.#link) return false;
+    this.#presented = !!given;
+    if (given) link?.send({ op: "auth", token: given });
+    return true;
+  }
+
+  #drop(reason = "", link = this.#link) {
+    if (!link || link !== this.#link) return;
+    link.close();
+    this.#lost(1006, reason);
+  }
+
+  #lost(code = 1006, reason = "", wait = 0) {
+    this.#forget();
+    // 4100 to 4199 do not come back, nor does whoever broke the protocol: it breaks it again.
+    if ((code >= 4100 && code < 4200) || code === 1002 || code === 1007) return this.#end(reason || String(code));
+    const now = this.#now();
+    if (now - this.#openedAt >= STEADY_MS) this.#attempt = 0;
+    this.#openedAt = Infinity;
+    if (this.#returnAt !== null) wait = Math.max(0, this.#returnAt - now);
+    if (this.#returnAt === null || this.#attempt) wait += fullJitter(this.#attempt, this.#random);
+    this.#attempt += 1;
+    this.#timer = setTimeout(() => this.#connect(), wait);
+    if (this.status === "live" || this.#attempt > 1) this.#tell("offline", reason || null);
+  }
+
+  #forget() {
+    this.#link = null;
+    this.#ready = this.#presented = false;
+    this.quality.transport = this.quality.latency = null;
+    clearTimeout(this.#timer);
     for (const watch of this.#watches.values()) {
       clearTimeout(watch.timer);
-      if (watch.ended) this.#watches.delete(watch.id);
       watch.topic = null;
-      watch.asked = false;
+      watch.asked = watch.proved = false;
+      watch.waits = true;
+      if (!watch.topics.size) this.#watches.delete(watch.id);
     }
-    return socket;
   }
 
-  #drop() {
-    const socket = this.#socket;
-    this.#lost(1006);
-    socket?.close();
-  }
-
-  /** @param {number} code */
-  #lost(code) {
-    this.#forgetSocket();
-    if (isFinal(code)) {
-      this.#setStatus("closed");
-      return;
-    }
-    const held = this.#now() - this.#openedAt;
-    this.#openedAt = Infinity;
-    if (held >= STEADY_MS) this.#attempt = 0;
-    const wait = this.#returnAt === null ? fullJitter(this.#attempt, this.#random) : this.#returnAt - this.#now();
-    if (this.#returnAt === null) this.#attempt += 1;
-    this.#setStatus(this.#status === "connecting" ? "connecting" : "reconnecting");
-    this.#retry = setTimeout(() => this.#connect(), Math.max(0, wait));
+  /** @param {string | null} reason an error's, where it is one */
+  #end(reason) {
+    if (this.status === "closed") return;
+    this.#listen("removeEventListener");
+    this.#link?.close();
+    this.#forget();
+    this.#tell("closed", reason);
+    for (const watch of this.#watches.values()) this.#fail(watch, reason);
   }
 
   /**
-   * Whatever the node says next proves that it is there; silence means that it is not.
-   * @param {number} within milliseconds
+   * @param {Live["status"]} status
+   * @param {string | null} reason
    */
-  #expectWord(within) {
-    clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => this.#drop(), within);
+  #tell(status, reason = null) {
+    if (status !== this.status || reason !== this.reason) {
+      this.status = status;
+      this.reason = reason;
+      this.emit("status", status, reason);
+    }
+    for (const watch of this.#watches.values()) this.#tellOf(watch);
   }
 
-  /** @param {unknown} data */
-  #hear(data) {
-    this.#expectWord(this.#heartbeat * 2);
-    let message;
-    try {
-      message = JSON.parse(String(data));
-    } catch {
-      this.#drop();
-      return;
-    }
-    this.#take(message);
-  }
+  // -- what the node says ----------------------------------------------------------------------------------------------
 
   /** @param {any} message */
-  #take(message) {
+  #hear(message) {
+    if (this.#openedAt === Infinity) {
+      this.#openedAt = this.#now();
+      this.quality.reconnects += 1;
+      this.#tell("live");
+    }
     switch (message.type) {
       case "welcome":
-        this.#welcomed(message.heartbeat * 1000);
+        if (this.quality.transport === "websocket") {
+          this.#hadSocket = true;
+          this.#begin();
+        }
+        return;
+      case "authenticated":
+        this.#presented = false;
+        return;
+      case "drain":
+        if (this.#returnAt !== null) return;
+        this.#returnAt = this.#now() + message.reconnect_in_ms;
+        this.#timer = setTimeout(() => this.#drop(), message.reconnect_in_ms);
         return;
       case "subscribed":
         this.#subscribed(message);
         return;
-      case "snapshot":
-      case "delta":
-      case "check":
-        this.#follow(message);
-        return;
-      case "stale":
-      case "fresh":
-        this.#topics.get(message.topic)?.handlers.onStale?.(message.type === "stale" ? message.as_of : null);
-        return;
-      case "drain":
-        this.#drained(message.reconnect_in_ms);
+      case "unsubscribed":
+        // One that was asked for under two names was let go under one of them.
+        for (const watch of this.#of(message, true)) this.#again(watch, 0);
         return;
       case "error":
         this.#refused(message);
         return;
-      default: // A pong has done its work by being heard; what a newer node says besides is not for us.
+      case "snapshot":
+      case "delta":
+      case "check":
+      case "rank":
+      case "stale":
+      case "fresh":
+        for (const watch of this.#of(message)) this.#take(watch, message);
     }
   }
 
-  /** @param {number} heartbeat milliseconds */
-  #welcomed(heartbeat) {
-    this.#openedAt = this.#now();
-    this.#heartbeat = heartbeat;
-    this.#expectWord(heartbeat * 2);
-    this.#pings = setInterval(() => this.#send({ op: "ping" }), heartbeat);
-    this.#setStatus("open");
-    for (const watch of this.#watches.values()) this.#subscribe(watch);
+  /**
+   * @param {any} message
+   * @param {boolean} [byTopic]
+   * @returns {Watch[]} more than one where a player is watched as `me`, too
+   */
+  #of({ id, topic }, byTopic) {
+    return [...this.#watches.values()].filter((watch) => (id && !byTopic ? watch.id === id : topic && watch.topic === topic));
+  }
+
+  /** @param {any} message */
+  #subscribed({ id, topic, mode }) {
+    const watch = this.#watches.get(id);
+    if (!watch) return;
+    watch.topic = topic;
+    watch.asked = false;
+    if (!watch.topics.size) this.#unwatch(watch);
+    else if (mode === "snapshot") this.quality.snapshots += 1;
+    else if (watch.inStep && watch.held.topic === topic) {
+      this.quality.resumed += 1;
+      this.#proved(watch);
+      // Whether the ranking is away is said anew.
+      if (watch.held.asOf !== null) this.#show(watch, { ...watch.held, asOf: null }, mode);
+    } else this.#outOfStep(watch);
+  }
+
+  /**
+   * @param {Watch} watch
+   * @param {import("./index.d.ts").Message} message
+   */
+  #take(watch, message) {
+    const alone = standsAlone(message);
+    if (watch.waits && !alone) return;
+    let held;
+    try {
+      held = follow(watch.held, message);
+    } catch (error) {
+      if (error instanceof OutOfStep) return this.#outOfStep(watch);
+      throw error;
+    }
+    if (alone) {
+      const { epoch, version } = watch.held ?? {};
+      if (held.epoch === epoch && held.version < version && this.#now() < (watch.behind ??= this.#now()) + BEHIND_MS) {
+        return this.#again(watch, RESYNC_MS * this.#random());
+      }
+      watch.inStep = true;
+      this.#proved(watch);
+    }
+    if (held !== watch.held) this.#show(watch, held, message.type);
+    for (const topic of watch.topics) topic.emit("event", message);
   }
 
   /** @param {Watch} watch */
-  #subscribe(watch) {
+  #proved(watch) {
     clearTimeout(watch.timer);
-    watch.asked = true;
-    watch.waiting = true;
-    watch.askedAt = this.#now();
-    this.#send({ op: "subscribe", id: watch.id, ...watch.request });
-    // A node that answers pings and never this question is no use either.
-    watch.timer = setTimeout(() => this.#drop(), ANSWER_MS);
+    watch.waits = false;
+    watch.proved = true;
+    watch.behind = watch.reason = null;
+    watch.attempt = 0;
+    this.#tellOf(watch);
   }
 
-  /** @param {{id: number, topic: string}} message */
-  #subscribed({ id, topic }) {
-    const watch = this.#watches.get(id);
-    if (watch === undefined) return;
-    watch.asked = false;
-    watch.topic = topic;
-    if (watch.ended) this.#unwatch(watch);
-    else this.#topics.set(topic, watch);
-  }
-
-  /** @param {import("./reducer.js").Snapshot | import("./reducer.js").Delta | import("./reducer.js").Check} message */
-  #follow(message) {
-    const watch = this.#topics.get(message.topic);
-    if (watch === undefined) return;
-    if (message.type === "snapshot") {
-      clearTimeout(watch.timer);
-      watch.waiting = false;
-      watch.attempt = 0;
-      watch.state = fromSnapshot(message);
-    } else {
-      if (watch.waiting || watch.state === null) return;
-      try {
-        watch.state =
-          message.type === "delta" ? applyDelta(watch.state, message) : applyCheck(watch.state, message);
-      } catch (error) {
-        if (!(error instanceof OutOfStep)) throw error;
-        this.#resynchronise(watch);
-        return;
+  /** @param {any} error */
+  #refused(error) {
+    const { code, id, topic } = error;
+    const passes = PASSING.test(code);
+    if (code === "token_expiring") {
+      // Without a new one the node closes the connection, and the next one asks again. A request keeps its token.
+      if (typeof this.#options.token === "function" && this.quality.transport === "websocket") this.#present();
+    } else if (id === undefined && !topic) {
+      // What was asked with the token would be refused, too.
+      if (code === "unauthenticated") this.#end(code);
+      else if (passes && this.#presented) this.#drop(code);
+    }
+    else for (const watch of this.#of(error)) {
+      watch.topic = null;
+      watch.asked = false;
+      if (!passes || !watch.topics.size) this.#fail(watch, code, error.message);
+      else {
+        watch.reason = code;
+        this.#again(watch, fullJitter(watch.attempt++, this.#random));
       }
     }
-    watch.handlers.onState(watch.state, message.type);
+  }
+
+  // -- watches ---------------------------------------------------------------------------------------------------------
+
+  /**
+   * @param {Record<string, unknown>} request
+   * @returns {any}
+   */
+  #join(request) {
+    const wish = JSON.stringify(request);
+    let watch = [...this.#watches.values()].find((one) => JSON.stringify(one.request) === wish);
+    if (!watch) this.#watches.set(++this.#lastId, (watch = new Watch(this.#lastId, request)));
+    const joined = watch;
+    const topic = new Topic(() => {
+      if (joined.topics.delete(topic) && !joined.topics.size) this.#unwatch(joined);
+    });
+    joined.topics.add(topic);
+    if (this.status === "closed") this.#fail(joined, this.reason);
+    else {
+      if (joined.proved) topic.show(joined.held, "snapshot");
+      this.#tellOf(joined);
+      if (joined.topics.size === 1 && !joined.asked) this.#ask(joined);
+    }
+    return topic;
+  }
+
+  /** @param {Watch} watch */
+  #ask(watch) {
+    clearTimeout(watch.timer);
+    if (!this.#ready || !watch.topics.size) return;
+    watch.waits = watch.asked = true;
+    watch.timer = setTimeout(() => this.#drop(), ANSWER_MS);
+    this.#link?.send({ op: "subscribe", id: watch.id, ...watch.request, resume: this.#resume(watch) });
   }
 
   /**
-   * At most once in RESYNC_MS, so that a fault on either side cannot become a storm of snapshots.
+   * One watch of a topic leads on: for the next the node would repeat it to both.
    * @param {Watch} watch
    */
-  #resynchronise(watch) {
-    watch.waiting = true;
-    const wait = Math.max(0, watch.askedAt + RESYNC_MS - this.#now());
-    if (wait === 0) {
-      this.#subscribe(watch);
-      return;
-    }
-    clearTimeout(watch.timer);
-    watch.timer = setTimeout(() => this.#subscribe(watch), wait);
+  #resume({ id, held, inStep }) {
+    const first = [...this.#watches.values()].find((one) => one.inStep && one.held.topic === held?.topic);
+    return inStep && first?.id === id ? { epoch: held.epoch, version: held.version } : undefined;
   }
 
-  /** @param {number} wait milliseconds until this client is expected elsewhere */
-  #drained(wait) {
-    this.#returnAt = this.#now() + wait;
-    this.#drain = setTimeout(() => this.#drop(), wait);
+  /** @param {Watch} watch */
+  #outOfStep(watch) {
+    this.quality.outOfStep += 1;
+    watch.inStep = false;
+    this.#again(watch, RESYNC_MS * this.#random());
   }
 
   /**
-   * A question was refused (`id`), or a topic has ended (`topic`).
-   * @param {{id?: number, topic?: string, code: string, message: string}} error
+   * @param {Watch} watch
+   * @param {number} wait milliseconds
    */
-  #refused({ id, topic, code, message }) {
-    const watch = this.#topics.get(topic ?? "") ?? this.#watches.get(id ?? -1);
-    if (watch === undefined) return;
+  #again(watch, wait) {
     clearTimeout(watch.timer);
-    watch.asked = false;
-    if (watch.topic !== null) this.#topics.delete(watch.topic);
-    watch.topic = null;
-    if (watch.ended) {
-      this.#watches.delete(watch.id);
-      return;
+    watch.waits = true;
+    watch.proved = watch.asked = false;
+    watch.timer = setTimeout(() => this.#ask(watch), wait);
+    this.#tellOf(watch);
+  }
+
+  /**
+   * @param {Watch} watch
+   * @param {any} held
+   * @param {string} cause
+   */
+  #show(watch, held, cause) {
+    watch.held = held;
+    for (const topic of watch.topics) topic.show(held, cause);
+    this.#tellOf(watch);
+  }
+
+  /** @param {Watch} watch */
+  #tellOf({ topics, held, proved, reason }) {
+    for (const topic of topics) {
+      if (this.status !== "live") topic.tell(this.status, this.reason);
+      else if (!held) topic.tell("connecting", reason);
+      else if (!proved) topic.tell("stale", reason ?? "resync");
+      else if (held.asOf !== null) topic.tell("stale", "ranking_away");
+      else topic.tell("live", null);
     }
-    if (PASSING.has(code)) {
-      watch.timer = setTimeout(() => this.#subscribe(watch), fullJitter(watch.attempt, this.#random));
-      watch.attempt += 1;
+  }
+
+  /**
+   * @param {Watch} watch
+   * @param {string | null} code
+   * @param {string} [message]
+   */
+  #fail(watch, code, message) {
+    clearTimeout(watch.timer);
+    this.#watches.delete(watch.id);
+    for (const topic of watch.topics) {
+      if (code) topic.error = new LiveError(code, message);
+      topic.tell("closed", code);
     }
-    watch.handlers.onError?.(code, message);
   }
 
   /** @param {Watch} watch */
   #unwatch(watch) {
+    const { id, topic } = watch;
+    const events = this.quality.transport === "events";
+    // Only the answer tells the topic.
+    if (watch.asked && !events) return;
     clearTimeout(watch.timer);
-    watch.ended = true;
-    if (watch.asked) return;
-    this.#watches.delete(watch.id);
-    if (watch.topic === null || this.#wanted(watch)) return;
-    this.#topics.delete(watch.topic);
-    this.#send({ op: "unsubscribe", id: watch.id, topic: watch.topic });
-  }
-
-  /**
-   * A topic exists once on a connection: whoever asked for it again keeps it.
-   * @param {Watch} ended
-   */
-  #wanted(ended) {
-    const wish = JSON.stringify(ended.request);
-    return [...this.#watches.values()].some((watch) => !watch.ended && JSON.stringify(watch.request) === wish);
-  }
-
-  /** @param {Record<string, unknown>} message */
-  #send(message) {
-    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+    this.#watches.delete(id);
+    if (events || (topic && !this.#of({ topic }).length)) this.#link?.send({ op: "unsubscribe", id, topic });
   }
 }

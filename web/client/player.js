@@ -1,65 +1,61 @@
 /**
- * What a player's topic says: where one player stands. Pure functions, as in `reducer.js`.
+ * What messages make of where one player stands. Pure, as `reducer.js`.
  *
  * @module
  */
 
-import { crc32 } from "./crc32.js";
-import { OutOfStep } from "./reducer.js";
+import { checksum, must } from "./reducer.js";
 
-/** @typedef {import("./reducer.js").Int} Int */
-
-/**
- * `moved` and `passed_by` tell what happened since the state before.
- * @typedef {object} PlayerState
- * @property {string} topic
- * @property {string} player
- * @property {Int} epoch
- * @property {Int} version
- * @property {number} of how many are ranked
- * @property {number | null} rank null, as are position, score and seq, while the player is not ranked
- * @property {number | null} position from 0
- * @property {Int | Int[] | null} score
- * @property {Int | null} seq
- * @property {number} moved ranks won
- * @property {readonly string[]} passed_by the nearest first
- */
-
-/** @typedef {Omit<PlayerState, "player"> & {type: "rank", from: Int}} Rank */
+/** @import { Check, Rank, Standing } from "./index.d.ts" */
 
 /**
- * @param {PlayerState | null} state
+ * @param {Standing | null} state
  * @param {Rank} message
- * @returns {PlayerState}
- * @throws {OutOfStep} when it neither follows nor stands for itself
+ * @returns {Standing}
  */
 export function applyRank(state, { type: _, from, ...rank }) {
-  if (from !== rank.version && (rank.epoch !== state?.epoch || from !== state.version)) {
-    throw new OutOfStep(`a rank from ${rank.epoch}/${from} at ${state?.epoch}/${state?.version}`);
-  }
+  const alone = from === rank.version;
+  must(alone || (rank.epoch === state?.epoch && from === state.version), "a rank from elsewhere");
   // Whom `me` stands for is said by the name of the topic alone.
-  return { ...rank, player: rank.topic.slice(rank.topic.lastIndexOf("/") + 1) };
+  const player = rank.topic.slice(rank.topic.lastIndexOf("/") + 1);
+  return { ...rank, player, asOf: alone ? null : (state?.asOf ?? null) };
 }
 
 /**
- * A check proves the rank and carries version and total forward.
+ * It proves the rank, and carries version and total forward.
  *
- * @param {PlayerState} state
- * @param {import("./reducer.js").Check} check
- * @returns {PlayerState}
- * @throws {OutOfStep} when the player stands elsewhere
+ * @param {Standing} state
+ * @param {Check} check
+ * @returns {Standing}
  */
 export function applyPlayerCheck(state, { epoch, version, total, crc, rank }) {
-  if (epoch !== state.epoch) throw new OutOfStep(`epoch ${epoch} after ${state.epoch}`);
-  if (Number(version) < Number(state.version)) return state;
-  if (crc !== playerChecksum(state) || rank !== state.rank) throw new OutOfStep(`the player stands elsewhere at ${version}`);
+  must(epoch === state.epoch, "another epoch");
+  if (version < state.version) return state;
+  must(crc === playerChecksum(state) && rank === state.rank, "another rank");
   return { ...state, version, of: total, moved: 0, passed_by: [] };
 }
 
 /**
- * @param {Pick<PlayerState, "player" | "seq">} state
- * @returns {number} CRC-32 of the one line `player\tseq\t\n`, of nothing while the player is not ranked
+ * @param {Pick<Standing, "player" | "seq">} state
+ * @returns {number} of the one line without a name; of nothing while the player is not ranked
  */
 export function playerChecksum({ player, seq }) {
-  return crc32(seq === null ? "" : `${player}\t${seq}\t\n`);
+  return checksum(seq === null ? [] : [{ player, seq }]);
+}
+
+/**
+ * The newest state as it looks to somebody who last saw `shown`, and missed `skipped` since.
+ *
+ * @template {object} S
+ * @param {S | null} shown
+ * @param {S | null} skipped
+ * @param {S} newest
+ * @returns {S}
+ */
+export function since(shown, skipped, newest) {
+  /** @type {any} */
+  const [before, between, now] = [shown, skipped, newest];
+  if (!now.passed_by || now.topic !== before?.topic) return newest;
+  const moved = before.rank === null || now.rank === null ? 0 : before.rank - now.rank;
+  return { ...now, moved, passed_by: [...new Set([...now.passed_by, ...(between?.passed_by ?? [])])].slice(0, 3) };
 }

@@ -11,8 +11,8 @@ import { Notice } from "./notice.js";
 import { StatusLight } from "./status.js";
 import { BoardTable } from "./table.js";
 
-/** @typedef {import("../client/live.js").Live} Live */
-/** @typedef {import("../client/reducer.js").State} State */
+/** @typedef {import("../client/index.d.ts").Live} Live */
+/** @typedef {import("../client/index.d.ts").Board} State */
 /** @typedef {import("./boards.js").Board} Board */
 /** @typedef {import("./notice.js").Absence} Absence */
 
@@ -65,11 +65,15 @@ export class BoardView {
     if (name !== this.#name) this.#clear(name);
     if (board !== undefined) this.#describe(board);
     this.#unwatch();
-    this.#unwatch = this.#live.watchTop(name, LIMIT, {
-      onState: (state, cause) => this.#onState(state, cause),
-      onError: (code) => this.#onError(code),
-      onStale: (asOf) => this.#fallBehind(asOf),
-    });
+    const top = this.#live.top(name, { limit: LIMIT });
+    const offs = [
+      top.on("state", (state, cause) => this.#onState(state, cause)),
+      top.on("status", (status, reason) => this.#onTopic(status, reason)),
+    ];
+    this.#unwatch = () => {
+      for (const off of offs) off();
+      top.close();
+    };
   }
 
   /**
@@ -100,7 +104,7 @@ export class BoardView {
       synchronised: this.#state !== null,
       missing: this.#absence !== null && this.#absence !== "loading",
     });
-    byId("board").classList.toggle("behind", status !== "open" || this.#staleSince !== null);
+    byId("board").classList.toggle("behind", status !== "live" || this.#staleSince !== null);
   }
 
   /** @param {string} name */
@@ -138,7 +142,7 @@ export class BoardView {
     if (this.#document === null || (this.#state !== null && this.#state.epoch !== state.epoch)) this.#read(state);
     this.#state = state;
     this.#absence = state.entries.length === 0 ? "empty" : null;
-    if (cause === "snapshot") this.#staleSince = null;
+    this.#staleSince = state.asOf;
     if (cause === "delta") this.#light.pulse();
     this.#table.show(state);
     this.#showCounts();
@@ -155,18 +159,15 @@ export class BoardView {
     if (found !== null && name === this.#name) this.#describe(found);
   }
 
-  /** @param {string} code */
-  #onError(code) {
+  /**
+   * @param {import("../client/index.d.ts").Status} status
+   * @param {string | null} code
+   */
+  #onTopic(status, code) {
+    if (status === "live" || status === "offline" || code === null) return;
     if (code === "board_unknown") this.miss("unknown");
     else if (code === "forbidden" || code === "unauthenticated") this.miss("refused");
     else if (this.#state === null) this.miss("unreachable");
-    else this.#fallBehind(Date.now() / 1000);
-  }
-
-  /** @param {number | null} asOf Unix seconds; null: the ranking is back */
-  #fallBehind(asOf) {
-    this.#staleSince = asOf;
-    this.showStatus();
   }
 
   #showCounts() {

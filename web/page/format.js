@@ -4,8 +4,8 @@
  * @module
  */
 
-/** @typedef {import("../client/reducer.js").Int} Int */
-/** @typedef {import("../client/reducer.js").Entry} Entry */
+/** @typedef {import("../client/index.d.ts").Int} Int */
+/** @typedef {import("../client/index.d.ts").Entry} Entry */
 /** @typedef {import("./boards.js").Column} Column */
 
 const MINUS = "\u2212";

@@ -8,7 +8,7 @@
 import { countryName, displayName, formatScore, initials, pictureAddress, tintOf } from "./format.js";
 import { Motion } from "./motion.js";
 
-/** @typedef {import("../client/reducer.js").Entry} Entry */
+/** @typedef {import("../client/index.d.ts").Entry} Entry */
 /** @typedef {import("./boards.js").Column} Column */
 /** @typedef {import("./movement.js").Movement} Movement */
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** @typedef {import("../client/reducer.js").Entry} Entry */
+/** @typedef {import("../client/index.d.ts").Entry} Entry */
 
 /**
  * @param {readonly Entry[]} entries best first

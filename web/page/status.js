@@ -4,7 +4,7 @@
  * @module
  */
 
-/** @typedef {import("../client/live.js").Status} Status */
+/** @typedef {import("../client/index.d.ts").Live["status"]} Status */
 
 /**
  * @typedef {object} Condition
@@ -23,7 +23,7 @@ export function describe({ status, online, staleSince, synchronised, missing }) 
   if (status === "closed") return { kind: "gone", text: "Disconnected" };
   if (!online) return { kind: "gone", text: "Offline" };
   if (status === "connecting") return { kind: "waiting", text: "Connecting" };
-  if (status === "reconnecting") return { kind: "waiting", text: "Reconnecting" };
+  if (status === "offline") return { kind: "waiting", text: "Reconnecting" };
   if (staleSince !== null) return { kind: "stale", text: `Paused since ${clock(staleSince)}` };
   if (synchronised) return { kind: "live", text: "Live" };
   return { kind: "waiting", text: missing ? "Waiting" : "Loading" };

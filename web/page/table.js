@@ -9,7 +9,7 @@ import { Movements } from "./movement.js";
 import { Row, cell } from "./row.js";
 import { sharesOf } from "./share.js";
 
-/** @typedef {import("../client/reducer.js").Entry} Entry */
+/** @typedef {import("../client/index.d.ts").Entry} Entry */
 /** @typedef {import("./boards.js").Column} Column */
 
 /** Rows that lead are drawn taller. */
@@ -69,7 +69,7 @@ export class BoardTable {
     this.#head.replaceChildren(...[...this.#head.children].slice(0, 3), ...headings);
   }
 
-  /** @param {import("../client/reducer.js").State} state */
+  /** @param {import("../client/index.d.ts").Board} state */
   show({ entries, epoch, version }) {
     this.#entries = entries;
     this.#stamp = `${epoch}/${version}`;

@@ -1,134 +1,112 @@
-// One connection and its watches, against a socket that the test holds in its hand and a clock that it turns.
+// One connection by WebSocket, and what is watched over it.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { ANSWER_MS, Live, PROTOCOL, RESYNC_MS, WAKE_MS } from "../../../web/client/live.js";
+import { ANSWER_MS } from "../../../web/client/events.js";
+import { BEHIND_MS, connect, RESYNC_MS, STEADY_MS } from "../../../web/client/live.js";
 import { checksum } from "../../../web/client/reducer.js";
+import { PROTOCOL, WAKE_MS, WELCOME_MS } from "../../../web/client/socket.js";
+import { ANN, check, delta, HEARTBEAT_S, Node, rank, settled, snapshot, subscribed, TOPIC, welcome } from "./node.mjs";
 
-const TOPIC = "harbin/top/100";
-const HEARTBEAT_S = 25;
-const ANN = { rank: 1, player: "ann", name: "Ann", score: 30, seq: 1 };
-const BOB = { rank: 2, player: "bob", name: "Bob", score: 20, seq: 2 };
-
-/** @type {Socket[]} */
-let sockets;
-let time;
-let live;
-let statuses;
-
-class Socket {
-  readyState = 1;
-  /** @type {any[]} */
-  said = [];
-  closed = false;
-
-  constructor(url, protocol) {
-    Object.assign(this, { url, protocol });
-    sockets.push(this);
-  }
-
-  send(text) {
-    this.said.push(JSON.parse(text));
-  }
-
-  close() {
-    this.closed = true;
-  }
-
-  hear(...messages) {
-    for (const message of messages) this.onmessage({ data: JSON.stringify(message) });
-  }
-
-  lose(code) {
-    this.readyState = 3;
-    this.onclose({ code });
-  }
-
-  get subscriptions() {
-    return this.said.filter(({ op }) => op === "subscribe");
-  }
-}
-
-function pass(ms) {
-  time += ms;
-  mock.timers.tick(ms);
-}
-
-function start(random = () => 0.5) {
-  live = new Live("ws://node/v1/live", {
-    WebSocket: Socket,
-    random,
-    now: () => time,
-    onStatus: (status) => statuses.push(status),
-  });
-  return sockets[0];
-}
-
-function watch(board = "harbin") {
-  const seen = { states: [], causes: [], errors: [], stale: [] };
-  seen.end = live.watchTop(board, 100, {
-    onState: (state, cause) => {
-      seen.states.push(state);
-      seen.causes.push(cause);
-    },
-    onError: (code) => seen.errors.push(code),
-    onStale: (asOf) => seen.stale.push(asOf),
-  });
-  return seen;
-}
-
-const welcome = { type: "welcome", heartbeat: HEARTBEAT_S, tick: 50 };
-const subscribed = (id = 1, topic = TOPIC) => ({ type: "subscribed", id, topic, mode: "snapshot" });
-const snapshot = (version, entries = [ANN, BOB], epoch = 7) => ({
-  type: "snapshot",
-  topic: TOPIC,
-  epoch,
-  version,
-  total: 2,
-  ranks: "competition",
-  limit: 100,
-  entries,
-});
-const delta = (from, to, ops = [], epoch = 7) => ({ type: "delta", topic: TOPIC, epoch, from, to, total: 2, ops });
-const check = (version, crc) => ({ type: "check", topic: TOPIC, epoch: 7, version, total: 9, crc });
+/** @type {Node} */
+let node;
 
 beforeEach(() => {
-  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-  sockets = [];
-  statuses = [];
-  time = 0;
+  node = new Node();
 });
 
 afterEach(() => {
-  live.close();
-  mock.timers.reset();
+  node.end();
 });
 
-test("it speaks the subprotocol, and subscribes once it is welcome", () => {
-  const socket = start();
-  watch();
+/** A connection that has told one top at version 5. */
+async function started(options) {
+  await node.connect(options);
+  const seen = node.watch();
+  await node.socket.hear(welcome, subscribed(), snapshot(5));
+  return seen;
+}
+
+// -- asking -------------------------------------------------------------------------------------------------------------
+
+test("it speaks the subprotocol, and subscribes once it is welcome", async () => {
+  const socket = await node.connect();
+  node.watch();
+  assert.equal(socket.url, "ws://node/v1/live");
   assert.equal(socket.protocol, PROTOCOL);
   assert.deepEqual(socket.said, []);
-  socket.hear(welcome);
-  assert.deepEqual(socket.said, [{ op: "subscribe", id: 1, board: "harbin", view: "top", limit: 100 }]);
-  assert.deepEqual(statuses, ["open"]);
+  await socket.hear(welcome);
+  assert.deepEqual(socket.asked("subscribe"), [{ op: "subscribe", id: 1, board: "harbin", view: "top", limit: 100 }]);
+  assert.deepEqual(node.statuses, ["live"]);
 });
 
-test("a snapshot and what follows it reach the watcher as states", () => {
-  const socket = start();
-  const seen = watch();
-  socket.hear(welcome, subscribed(), snapshot(5), delta(5, 6, [["move", 1, 0, { score: 40, seq: 3 }]]));
-  assert.deepEqual(seen.causes, ["snapshot", "delta"]);
+for (const [given, url] of [
+  ["https://host", "https://host"],
+  ["https://host/", "https://host"],
+  ["wss://host/v1/live", "https://host"],
+  ["ws://host:8080/under/v1/live/?a=1#b", "http://host:8080/under"],
+]) {
+  test(`${given} is the service at ${url}`, async () => {
+    const socket = await node.connect();
+    const live = connect(given, { WebSocket: socket.constructor });
+    assert.equal(live.url, url);
+    assert.equal(node.socket.url, `${url.replace("http", "ws")}/v1/live`);
+    live.close();
+  });
+}
+
+test("what is no address is refused at once", () => {
+  assert.throws(() => connect("no address"), TypeError);
+});
+
+test("each view is asked for as the contract has it", async () => {
+  const socket = await node.connect();
+  node.live.top("harbin");
+  node.live.player("harbin");
+  node.live.player("harbin", "ann");
+  node.live.around("harbin");
+  node.live.around("harbin", "ann", { radius: 2 });
+  await socket.hear(welcome);
   assert.deepEqual(
-    seen.states[1].entries.map(({ rank, player }) => [rank, player]),
+    socket.asked("subscribe").map(({ op: _, id: __, board: ___, ...view }) => view),
+    [
+      { view: "top", limit: 10 },
+      { view: "player", player: "me" },
+      { view: "player", player: "ann" },
+      { view: "around", player: "me", radius: 5 },
+      { view: "around", player: "ann", radius: 2 },
+    ],
+  );
+});
+
+test("a snapshot and what follows it are states", async () => {
+  const seen = await started();
+  await node.socket.hear(delta(5, 6, [["move", 1, 0, { score: 40, seq: 3 }]]));
+  assert.deepEqual(
+    seen.states[1].entries.map(({ rank: place, player }) => [place, player]),
     [[1, "bob"], [2, "ann"]],
   );
-  socket.hear(check(8, checksum(seen.states[1].entries)));
+  await node.socket.hear(check(8, checksum(seen.states[1].entries)));
   assert.equal(seen.states[2].version, 8);
   assert.equal(seen.states[2].total, 9);
+  assert.deepEqual(seen.causes, ["snapshot", "delta", "check"]);
+  assert.deepEqual(seen.events, ["snapshot", "delta", "check"]);
+  assert.deepEqual(seen.statuses, ["live"]);
 });
+
+test("a player's ranks are states, and the topic says who `me` is", async () => {
+  await node.connect();
+  const seen = node.watch(node.live.player("harbin"));
+  await node.socket.hear(welcome, subscribed(1, "snapshot", "harbin/player/ann"), rank(5, 5, 3), rank(5, 7, 1, { moved: 2 }));
+  assert.deepEqual(seen.states.map(({ player, rank: place, moved }) => [player, place, moved]), [["ann", 3, 0], ["ann", 1, 2]]);
+  await node.socket.hear(rank(9, 10, 2));
+  assert.equal(seen.states.length, 2);
+  assert.equal(node.live.quality.outOfStep, 1);
+});
+
+// -- never a wrong state ------------------------------------------------------------------------------------------------
 
 for (const [what, message] of [
   ["a hole in the versions", delta(6, 7)],
@@ -136,252 +114,385 @@ for (const [what, message] of [
   ["a row that is not there", delta(5, 6, [["out", 9]])],
   ["a checksum that is not its own", check(6, 1)],
 ]) {
-  test(`${what} makes it ask for a snapshot, and deaf until that has come`, () => {
-    const socket = start();
-    const seen = watch();
-    socket.hear(welcome, subscribed(), snapshot(5));
-    pass(RESYNC_MS);
-    socket.hear(message, message, delta(5, 6));
-    assert.equal(socket.subscriptions.length, 2);
+  test(`${what} makes it ask for a snapshot, and deaf until that has come`, async () => {
+    const seen = await started();
+    await node.socket.hear(message, message, delta(5, 6));
+    assert.equal(seen.statuses.at(-1), "stale resync");
+    await node.pass(RESYNC_MS / 2);
+    assert.equal(node.socket.asked("subscribe").length, 2);
+    assert.equal(node.socket.asked("subscribe")[1].resume, undefined);
     assert.equal(seen.states.length, 1);
-    socket.hear(subscribed(), snapshot(9), delta(9, 10));
+    await node.socket.hear(subscribed(), snapshot(9), delta(9, 10));
     assert.equal(seen.states.at(-1).version, 10);
+    assert.equal(seen.statuses.at(-1), "live");
+    assert.equal(node.live.quality.outOfStep, 1);
   });
 }
 
-test("a topic that never fits is not asked for more than once a second", () => {
-  const socket = start();
-  watch();
-  socket.hear(welcome, subscribed(), snapshot(5));
+test("a topic that never fits is asked for about once a second at random, not each time", async () => {
+  await started(undefined);
   for (let step = 0; step < 100; step += 1) {
-    pass(50);
-    socket.hear(subscribed(), snapshot(5), delta(99, 100));
+    await node.pass(50);
+    await node.socket.hear(subscribed(), snapshot(5), delta(99, 100));
   }
-  assert.ok(socket.subscriptions.length <= 6, `${socket.subscriptions.length} in five seconds`);
+  assert.ok(node.socket.asked("subscribe").length <= 11, `${node.socket.asked("subscribe").length} in five seconds`);
 });
 
-test("a lost connection comes back after a random part of a growing wait, and subscribes again", () => {
-  start(() => 0.999);
-  const seen = watch();
-  sockets[0].hear(welcome, subscribed(), snapshot(5));
-  sockets[0].lose(1006);
-  assert.equal(live.status, "reconnecting");
-  for (const wait of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
-    const before = sockets.length;
-    pass(wait * 0.998);
-    assert.equal(sockets.length, before, `too early for ${wait}`);
-    pass(wait * 0.002);
-    assert.equal(sockets.length, before + 1, `too late for ${wait}`);
-    sockets.at(-1).lose(1006);
+test("a node that is behind what was shown is not followed backwards, unless it stays there", async () => {
+  const seen = await started();
+  await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.hear(welcome, subscribed(), snapshot(4));
+  assert.equal(seen.topic.status, "stale");
+  for (let waited = 0; waited < BEHIND_MS; waited += RESYNC_MS / 2) {
+    assert.deepEqual(seen.states.map(({ version }) => version), [5]);
+    await node.pass(RESYNC_MS / 2);
+    await node.socket.hear(subscribed(), snapshot(4));
   }
-  pass(15_000);
-  sockets.at(-1).hear(welcome, subscribed(), snapshot(12));
-  assert.equal(live.status, "open");
-  assert.equal(seen.states.at(-1).version, 12);
+  assert.deepEqual(seen.states.map(({ version }) => version), [5, 4]);
+  assert.equal(seen.topic.status, "live");
 });
 
-test("the waits are short again after a connection that held", () => {
-  const socket = start(() => 0.999);
-  for (let loss = 0; loss < 6; loss += 1) {
-    sockets.at(-1).lose(1006);
-    pass(15_000);
+test("a new epoch may begin anywhere", async () => {
+  const seen = await started();
+  await node.socket.hear(snapshot(1, [ANN], 8));
+  assert.deepEqual([seen.states.at(-1).epoch, seen.states.at(-1).version], [8, 1]);
+});
+
+test("what is not JSON, or no message of the contract, ends the connection", async () => {
+  await node.connect();
+  node.watch();
+  await node.socket.hear(welcome);
+  node.socket.onmessage({ data: "<html>" });
+  assert.deepEqual(node.statuses, ["live", "offline"]);
+  await node.pass(500);
+  await node.socket.hear(welcome, subscribed(), { ...snapshot(5), entries: 7 });
+  assert.equal(node.statuses.at(-1), "offline");
+});
+
+test("messages that it does not know are passed over", async () => {
+  await node.connect();
+  await node.socket.hear(welcome, { type: "confetti" }, delta(1, 2), { type: "error", code: "rate_limited" });
+  assert.equal(node.live.status, "live");
+});
+
+test("staleness and its end are of the state and of the status", async () => {
+  const seen = await started();
+  await node.socket.hear({ type: "stale", topic: TOPIC, as_of: 1_893_456_000 });
+  assert.equal(seen.states.at(-1).asOf, 1_893_456_000);
+  assert.equal(seen.statuses.at(-1), "stale ranking_away");
+  await node.socket.hear({ type: "fresh", topic: TOPIC });
+  assert.equal(seen.states.at(-1).asOf, null);
+  assert.equal(seen.statuses.at(-1), "live");
+});
+
+// -- coming back --------------------------------------------------------------------------------------------------------
+
+test("a lost connection comes back after a random part of a growing wait, and leads on from what is held", async () => {
+  const seen = await started({ random: () => 0.999, fetch: () => Promise.reject(new TypeError("no network")) });
+  await node.socket.lose(1006);
+  assert.deepEqual([node.live.status, seen.topic.status], ["offline", "offline"]);
+  let before = node.sockets.length;
+  for (const wait of [500, 1000]) {
+    await node.pass(wait * 0.998);
+    assert.equal(node.sockets.length, before, `too early for ${wait}`);
+    await node.pass(wait * 0.002);
+    assert.equal(node.sockets.length, ++before, `too late for ${wait}`);
+    await node.socket.lose(1006);
   }
-  sockets.at(-1).hear(welcome);
-  pass(10_000);
-  const before = sockets.length;
-  sockets.at(-1).lose(1006);
-  pass(500);
-  assert.equal(sockets.length, before + 1);
-  assert.notEqual(sockets.at(-1), socket);
+  // Every fourth try is by events.
+  await node.pass(2000);
+  assert.equal(node.sockets.length, before);
+  await node.pass(4000);
+  assert.equal(node.sockets.length, before + 1);
+  await node.socket.hear(welcome);
+  assert.deepEqual(node.socket.asked("subscribe")[0].resume, { epoch: 7, version: 5 });
+  assert.equal(seen.topic.status, "stale");
+  await node.socket.hear(subscribed(1, "resumed"), delta(5, 9));
+  assert.deepEqual(seen.states.map(({ version }) => version), [5, 9]);
+  assert.equal(seen.topic.status, "live");
+  assert.deepEqual({ ...node.live.quality, latency: 0 }, {
+    transport: "websocket", latency: 0, reconnects: 1, resumed: 1, snapshots: 1, outOfStep: 0,
+  });
 });
 
-test("a node that leaves is left when it said, neither sooner nor later", () => {
-  const socket = start();
-  socket.hear(welcome, { type: "drain", reconnect_in_ms: 3000 });
-  pass(2999);
-  assert.equal(sockets.length, 1);
-  pass(1);
-  assert.ok(socket.closed);
-  pass(0);
-  assert.equal(sockets.length, 2);
+test("a list that was out of step when the connection was lost is asked for afresh", async () => {
+  await started();
+  await node.socket.hear(delta(6, 7));
+  await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.hear(welcome);
+  assert.equal(node.socket.asked("subscribe")[0].resume, undefined);
 });
 
-test("a node that leaves before its time is still not stormed", () => {
-  const socket = start(() => 0);
-  socket.hear(welcome, { type: "drain", reconnect_in_ms: 3000 });
-  pass(1000);
-  socket.lose(4000);
-  pass(1999);
-  assert.equal(sockets.length, 1);
-  pass(1);
-  assert.equal(sockets.length, 2);
+test("a node that leads on what is not held is asked for a snapshot", async () => {
+  await node.connect();
+  node.watch();
+  await node.socket.hear(welcome, subscribed(1, "resumed"));
+  await node.pass(RESYNC_MS / 2);
+  assert.equal(node.socket.asked("subscribe").length, 2);
+});
+
+test("the waits are short again after a connection that held", async () => {
+  await node.connect({ random: () => 0.999 });
+  await node.socket.hear(welcome);
+  for (let loss = 0; loss < 2; loss += 1) {
+    await node.socket.lose(1006);
+    await node.pass(15_000);
+  }
+  await node.socket.hear(welcome);
+  await node.pass(STEADY_MS);
+  const before = node.sockets.length;
+  await node.socket.lose(1006);
+  await node.pass(500);
+  assert.equal(node.sockets.length, before + 1);
+});
+
+test("a node that leaves is left when it said, neither sooner nor later", async () => {
+  const seen = await started();
+  await node.socket.hear({ type: "drain", reconnect_in_ms: 3000 });
+  await node.pass(2999);
+  assert.equal(node.sockets.length, 1);
+  await node.pass(1);
+  assert.ok(node.sockets[0].closed);
+  await node.pass(0);
+  assert.equal(node.sockets.length, 2);
+  await node.socket.hear(welcome, subscribed(1, "resumed"));
+  assert.equal(seen.states.length, 1);
+});
+
+test("a node that leaves before its time is still not stormed, not even by waking", async () => {
+  await node.connect({ random: () => 0 });
+  await node.socket.hear(welcome, { type: "drain", reconnect_in_ms: 3000 });
+  await node.pass(1000);
+  await node.socket.lose(4000);
+  node.live.wake();
+  await node.pass(1999);
+  assert.equal(node.sockets.length, 1);
+  await node.pass(1);
+  assert.equal(node.sockets.length, 2);
 });
 
 const asyncapi = JSON.parse(readFileSync(new URL("../../../api/asyncapi.json", import.meta.url), "utf8"));
 const closes = [[1000, true], [1012, true], [4099, true], [4199, false], [4200, true]];
 
 for (const [code, comesBack] of [...closes, ...asyncapi["x-close-codes"].map((close) => [close.code, close.comeBack])]) {
-  test(`close code ${code} ${comesBack ? "comes" : "does not come"} back`, () => {
-    start().lose(code);
-    pass(60_000);
-    assert.equal(sockets.length > 1, comesBack);
-    assert.equal(live.status === "closed", !comesBack);
+  test(`close code ${code} ${comesBack ? "comes" : "does not come"} back`, async () => {
+    const seen = await started();
+    await node.socket.lose(code, "why");
+    await node.pass(60_000);
+    assert.equal(node.sockets.length > 1, comesBack);
+    assert.equal(node.live.status, comesBack ? "offline" : "closed");
+    assert.equal(node.statuses[1], comesBack ? "offline why" : "closed why");
+    assert.equal(seen.statuses[1], comesBack ? "offline why" : "closed why");
   });
 }
 
-test("it pings every heartbeat", () => {
-  const socket = start();
-  socket.hear(welcome);
+// -- a dead peer --------------------------------------------------------------------------------------------------------
+
+test("it pings at once for the latency, and then every heartbeat", async () => {
+  const qualities = [];
+  await node.connect();
+  node.live.on("quality", ({ latency }) => qualities.push(latency));
+  await node.socket.hear(welcome);
   for (let beat = 1; beat <= 4; beat += 1) {
-    pass(HEARTBEAT_S * 1000);
-    assert.equal(socket.said.filter(({ op }) => op === "ping").length, beat);
-    socket.hear({ type: "pong" });
+    assert.equal(node.socket.asked("ping").length, beat);
+    await node.pass(30);
+    await node.socket.hear({ type: "pong" });
+    await node.pass(HEARTBEAT_S * 1000 - 30);
   }
-  assert.equal(sockets.length, 1);
+  assert.deepEqual(qualities, [30, 30, 30, 30]);
+  assert.equal(node.sockets.length, 1);
 });
 
-test("a connection on which nothing is heard for two heartbeats is given up, without waiting for its close", () => {
-  const socket = start(() => 0);
-  socket.hear(welcome);
-  pass(HEARTBEAT_S * 2000 - 1);
-  assert.equal(live.status, "open");
-  pass(1);
+test("a connection on which nothing is heard for two heartbeats is given up, without waiting for its close", async () => {
+  const socket = await node.connect({ random: () => 0 });
+  await socket.hear(welcome);
+  await node.pass(HEARTBEAT_S * 2000 - 1);
+  assert.equal(node.live.status, "live");
+  await node.pass(1);
   assert.ok(socket.closed);
-  assert.equal(live.status, "reconnecting");
-  pass(0);
-  assert.equal(sockets.length, 2);
-  socket.hear(welcome); // what the old one still says does not count
-  assert.equal(live.status, "reconnecting");
+  assert.equal(node.live.status, "offline");
+  await node.pass(0);
+  assert.equal(node.sockets.length, 2);
+  await socket.hear(welcome); // what the old one still says does not count
+  assert.equal(node.live.status, "offline");
 });
 
-test("a node that never says welcome is given up", () => {
-  start(() => 0);
-  pass(ANSWER_MS);
-  pass(0);
-  assert.equal(sockets.length, 2);
+test("a node that answers pings but not the subscription is given up", async () => {
+  await node.connect({ random: () => 0 });
+  node.watch();
+  await node.socket.hear(welcome, subscribed());
+  await node.pass(ANSWER_MS / 2);
+  await node.socket.hear({ type: "pong" });
+  await node.pass(ANSWER_MS / 2);
+  await node.pass(0);
+  assert.equal(node.sockets.length, 2);
 });
 
-test("a node that answers pings but not the subscription is given up", () => {
-  const socket = start(() => 0);
-  watch();
-  socket.hear(welcome, subscribed());
-  pass(ANSWER_MS / 2);
-  socket.hear({ type: "pong" });
-  pass(ANSWER_MS / 2);
-  pass(0);
-  assert.equal(sockets.length, 2);
+test("waking makes sure of everything, and soon gives up on silence", async () => {
+  const seen = await started({ random: () => 0 });
+  node.live.wake();
+  assert.deepEqual(node.socket.asked("subscribe")[1].resume, { epoch: 7, version: 5 });
+  assert.equal(seen.topic.status, "live");
+  await node.pass(WAKE_MS);
+  assert.equal(node.live.status, "offline");
 });
 
-test("what is not JSON ends the connection", () => {
-  const socket = start(() => 0);
-  socket.hear(welcome);
-  socket.onmessage({ data: "<html>" });
-  assert.equal(live.status, "reconnecting");
+test("waking again and again asks once", async () => {
+  await started();
+  node.live.wake();
+  node.live.wake();
+  node.live.wake();
+  assert.equal(node.socket.asked("subscribe").length, 2);
+  await node.socket.hear(subscribed(1, "resumed"));
+  assert.equal(node.live.status, "live");
 });
 
-test("messages that it does not know are passed over", () => {
-  const socket = start();
-  socket.hear(welcome, { type: "confetti" }, delta(1, 2));
-  assert.equal(live.status, "open");
+test("waking cuts a wait short", async () => {
+  await node.connect({ random: () => 0.999 });
+  await node.socket.hear(welcome);
+  await node.socket.lose(1006);
+  node.live.wake();
+  assert.equal(node.sockets.length, 2);
 });
 
-test("waking asks for everything anew, and soon gives up on silence", () => {
-  const socket = start(() => 0);
-  watch();
-  socket.hear(welcome, subscribed(), snapshot(5));
-  live.wake();
-  assert.equal(socket.subscriptions.length, 2);
-  pass(WAKE_MS);
-  assert.equal(live.status, "reconnecting");
+// -- refusals -----------------------------------------------------------------------------------------------------------
+
+test("a board that is not there closes its topic and nothing else", async () => {
+  await node.connect();
+  const seen = node.watch();
+  await node.socket.hear(welcome, { type: "error", id: 1, code: "board_unknown", message: "there is no board" });
+  assert.deepEqual(seen.statuses, ["connecting", "closed board_unknown"].slice(1));
+  assert.equal(node.live.status, "live");
+  await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.hear(welcome);
+  assert.equal(node.socket.asked("subscribe").length, 0);
+  const again = node.watch();
+  await node.socket.hear(subscribed(2), snapshot(1));
+  assert.equal(again.states.length, 1);
 });
 
-test("waking cuts a wait short", () => {
-  start(() => 0.999).lose(1006);
-  live.wake();
-  assert.equal(sockets.length, 2);
-  pass(60_000);
+test("an error that passes is asked about again", async () => {
+  await node.connect({ random: () => 0.999 });
+  const seen = node.watch();
+  await node.socket.hear(welcome, { type: "error", id: 1, code: "ranking_unavailable", message: "away" });
+  assert.deepEqual(seen.statuses, ["connecting ranking_unavailable"]);
+  await node.pass(500);
+  assert.equal(node.socket.asked("subscribe").length, 2);
+  await node.socket.hear(subscribed(), snapshot(5));
+  assert.equal(seen.states.length, 1);
+  assert.deepEqual(seen.statuses.at(-1), "live");
 });
 
-test("a board that is not there is told once, and asked for again on the next connection", () => {
-  const socket = start(() => 0);
-  const seen = watch();
-  socket.hear(welcome, { type: "error", id: 1, code: "board_unknown", message: "there is no board" });
-  pass(ANSWER_MS * 2);
-  assert.deepEqual(seen.errors, ["board_unknown"]);
-  assert.equal(socket.subscriptions.length, 1);
-  socket.lose(1006);
-  pass(0);
-  sockets[1].hear(welcome);
-  assert.equal(sockets[1].subscriptions.length, 1);
-});
-
-test("an error that passes is asked about again", () => {
-  const socket = start(() => 0.999);
-  const seen = watch();
-  socket.hear(welcome, { type: "error", id: 1, code: "ranking_unavailable", message: "away" });
-  pass(500);
-  assert.equal(socket.subscriptions.length, 2);
-  socket.hear(subscribed(), snapshot(5));
+test("a topic that ends tells its watcher and takes no more of it", async () => {
+  const seen = await started();
+  await node.socket.hear({ type: "error", topic: TOPIC, code: "board_unknown", message: "gone" }, delta(5, 6));
+  assert.equal(seen.statuses.at(-1), "closed board_unknown");
   assert.equal(seen.states.length, 1);
 });
 
-test("a topic that ends tells its watcher and takes no more of it", () => {
-  const socket = start();
-  const seen = watch();
-  socket.hear(welcome, subscribed(), snapshot(5));
-  socket.hear({ type: "error", topic: TOPIC, code: "board_unknown", message: "gone" }, delta(5, 6));
-  assert.deepEqual(seen.errors, ["board_unknown"]);
+// -- who watches --------------------------------------------------------------------------------------------------------
+
+test("a closed topic unsubscribes and hears no more", async () => {
+  const seen = await started();
+  seen.topic.close();
+  assert.deepEqual(node.socket.said.at(-1), { op: "unsubscribe", id: 1, topic: TOPIC });
+  await node.socket.hear(delta(5, 6));
   assert.equal(seen.states.length, 1);
+  assert.deepEqual(seen.statuses, ["live", "closed"]);
 });
 
-test("staleness and its end are handed on", () => {
-  const socket = start();
-  const seen = watch();
-  socket.hear(welcome, subscribed(), snapshot(5));
-  socket.hear({ type: "stale", topic: TOPIC, as_of: 1_893_456_000 }, { type: "fresh", topic: TOPIC });
-  assert.deepEqual(seen.stale, [1_893_456_000, null]);
+test("a topic that is closed before its answer unsubscribes when the answer names it", async () => {
+  await node.connect();
+  node.live.top("harbin").close();
+  const kept = node.live.top("other");
+  await node.socket.hear(welcome);
+  assert.deepEqual(node.socket.asked("subscribe").map(({ board }) => board), ["other"]);
+  kept.close();
+  await node.socket.hear(subscribed(2, "snapshot", "other/top/10"));
+  assert.deepEqual(node.socket.said.at(-1), { op: "unsubscribe", id: 2, topic: "other/top/10" });
 });
 
-test("an ended watch unsubscribes and hears no more", () => {
-  const socket = start();
-  const seen = watch();
-  socket.hear(welcome, subscribed(), snapshot(5));
-  seen.end();
-  assert.deepEqual(socket.said.at(-1), { op: "unsubscribe", id: 1, topic: TOPIC });
-  socket.hear(delta(5, 6));
+test("the same is asked for once, told to all who look, and let go with the last of them", async () => {
+  const first = await started();
+  const second = node.watch();
+  await settled();
+  assert.equal(node.socket.asked("subscribe").length, 1);
+  assert.equal(second.states[0], first.states[0]);
+  assert.equal(second.topic.status, "live");
+  first.topic.close();
+  await node.socket.hear(delta(5, 6));
+  assert.equal(node.socket.asked("unsubscribe").length, 0);
+  assert.deepEqual([first.states.length, second.states.length], [1, 2]);
+  second.topic.close();
+  assert.equal(node.socket.asked("unsubscribe").length, 1);
+});
+
+test("one who comes back before the answer keeps what was asked for", async () => {
+  await node.connect();
+  await node.socket.hear(welcome);
+  node.watch().topic.close();
+  const second = node.watch();
+  await node.socket.hear(subscribed(), snapshot(5));
+  assert.equal(node.socket.asked("subscribe").length, 1);
+  assert.equal(node.socket.asked("unsubscribe").length, 0);
+  assert.equal(second.states.length, 1);
+});
+
+test("one player under two names is one topic: told to both, led on once, and let go with the last", async () => {
+  await node.connect();
+  const me = node.watch(node.live.player("harbin"));
+  const ann = node.watch(node.live.player("harbin", "ann"));
+  const topic = "harbin/player/ann";
+  await node.socket.hear(welcome, subscribed(1, "snapshot", topic), rank(5, 5, 3));
+  await node.socket.hear(subscribed(2, "snapshot", topic), rank(5, 5, 3), rank(5, 6, 2));
+  assert.deepEqual([me.states.at(-1).version, ann.states.at(-1).version], [6, 6]);
+  await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.hear(welcome);
+  assert.deepEqual(node.socket.asked("subscribe").map(({ resume }) => resume), [{ epoch: 7, version: 6 }, undefined]);
+  await node.socket.hear(subscribed(1, "resumed", topic), subscribed(2, "snapshot", topic), rank(6, 6, 2));
+  me.topic.close();
+  assert.equal(node.socket.asked("unsubscribe").length, 0);
+  ann.topic.close();
+  assert.equal(node.socket.asked("unsubscribe").length, 1);
+});
+
+test("closing is for good", async () => {
+  const seen = await started();
+  node.live.close();
+  assert.ok(node.socket.closed);
+  node.live.wake();
+  await node.pass(60_000);
+  assert.equal(node.sockets.length, 1);
+  assert.equal(node.live.status, "closed");
+  assert.deepEqual(seen.statuses.at(-1), "closed");
+  assert.equal(node.live.top("late").status, "closed");
+});
+
+test("a listener that fails is reported, and the others are told all the same", async () => {
+  const failure = new Error("mine");
+  const reported = mock.method(globalThis, "queueMicrotask", () => {});
+  await node.connect();
+  const topic = node.live.top("harbin", { limit: 100 });
+  topic.on("state", () => {
+    throw failure;
+  });
+  const seen = node.watch(topic);
+  await node.socket.hear(welcome, subscribed(), snapshot(5));
+  assert.throws(reported.mock.calls.at(-1).arguments[0], failure);
+  reported.mock.restore();
   assert.equal(seen.states.length, 1);
+  assert.equal(node.live.status, "live");
 });
 
-test("a watch that ends before its answer unsubscribes when the answer names the topic", () => {
-  const socket = start();
-  watch().end();
-  const kept = watch("other");
-  socket.hear(welcome);
-  assert.deepEqual(socket.subscriptions.map(({ board }) => board), ["other"]);
-  kept.end();
-  socket.hear(subscribed(2, "other/top/100"));
-  assert.deepEqual(socket.said.at(-1), { op: "unsubscribe", id: 2, topic: "other/top/100" });
-});
-
-test("ending one watch does not end the same board for the one who came after", () => {
-  const socket = start();
-  socket.hear(welcome);
-  const first = watch();
-  first.end();
-  const second = watch();
-  socket.hear(subscribed(1), subscribed(2), snapshot(5), delta(5, 6));
-  assert.equal(socket.said.filter(({ op }) => op === "unsubscribe").length, 0);
-  assert.equal(first.states.length, 0);
-  assert.equal(second.states.at(-1).version, 6);
-});
-
-test("closing is for good", () => {
-  const socket = start();
-  socket.hear(welcome);
-  live.close();
-  assert.ok(socket.closed);
-  live.wake();
-  pass(60_000);
-  assert.equal(sockets.length, 1);
-  assert.equal(live.status, "closed");
+test("nothing is heard within five seconds: something swallows WebSockets, and the next try is by events", async () => {
+  await node.connect({ random: () => 0 });
+  node.watch();
+  await node.pass(WELCOME_MS);
+  assert.equal(node.live.status, "connecting");
+  await node.pass(0);
+  assert.equal(node.requests.length, 1);
 });

@@ -85,14 +85,14 @@ test("a share that would mean nothing is none", () => {
   assert.deepEqual(sharesOf([], "desc"), []);
 });
 
-const condition = { status: "open", online: true, staleSince: null, synchronised: true, missing: false };
+const condition = { status: "live", online: true, staleSince: null, synchronised: true, missing: false };
 
 for (const [change, kind, text] of [
   [{}, "live", /^Live$/],
   [{ synchronised: false }, "waiting", /^Loading$/],
   [{ synchronised: false, missing: true }, "waiting", /^Waiting$/],
   [{ status: "connecting" }, "waiting", /^Connecting$/],
-  [{ status: "reconnecting" }, "waiting", /^Reconnecting$/],
+  [{ status: "offline" }, "waiting", /^Reconnecting$/],
   [{ online: false }, "gone", /^Offline$/],
   [{ status: "closed", online: false }, "gone", /^Disconnected$/],
   [{ staleSince: 1_893_456_000 }, "stale", /^Paused since \d/],

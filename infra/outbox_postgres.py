@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
 from infra.postgres import wrapped
+from realtime.core.letters import Letter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,27 +23,44 @@ if TYPE_CHECKING:
 
 CHANNEL: Final = "rankcast_outbox"
 _PAUSE: Final = 0.01
+_BY_ID: Final = attrgetter("id")
 _CLAIM: Final = """
-UPDATE outbox SET leased_until = now() + $2 * interval '1 second'
+UPDATE outbox
+SET leased_until = now() + $2::float8 * (1 << least(claims, $3::integer)) * interval '1 second', claims = least(claims, 99) + 1
 WHERE id = ANY (ARRAY(
     SELECT id FROM outbox WHERE leased_until < now() ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
-RETURNING id, payload
+RETURNING id, payload, trace
 """
-_RELEASE: Final = "UPDATE outbox SET leased_until = now() + $2 * interval '1 second' WHERE id = ANY ($1)"
+_READ: Final = "SELECT id, payload, trace FROM outbox WHERE id = ANY ($1) ORDER BY id"
+_RELEASE: Final = "UPDATE outbox SET leased_until = now() + $2 * interval '1 second', claims = 0 WHERE id = ANY ($1)"
+_HOLD: Final = "UPDATE outbox SET leased_until = 'infinity', reason = $2 WHERE id = ANY ($1)"
+_BACKLOG: Final = """
+SELECT count(*) AS n, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age
+FROM outbox WHERE leased_until < 'infinity'
+"""
 
 
 class PostgresOutbox:
-    """The port `Outbox` on the primary."""
+    """The port `Outbox` on the primary. A lease is of `lease` seconds, and twice as long with each claim that was not released:
+    so often at the most as `doublings` says.
+    """  # noqa: D205 - one thought
 
-    def __init__(self, pool: Pool, lease: float) -> None:
+    def __init__(self, pool: Pool, lease: float, doublings: int = 0) -> None:
         self._pool = pool
         self._lease = lease
+        self._doublings = doublings
 
-    async def claim(self, limit: int) -> list[tuple[int, bytes]]:
+    async def claim(self, limit: int) -> list[Letter]:
         """At most `limit` rows, the oldest first; nobody else sees them until the lease is over."""
         with wrapped():
-            rows = await self._pool.fetch(_CLAIM, limit, self._lease)
-        return sorted((row["id"], row["payload"]) for row in rows)
+            rows = await self._pool.fetch(_CLAIM, limit, self._lease, self._doublings)
+        return sorted([Letter(*row) for row in rows], key=_BY_ID)
+
+    async def read(self, ids: Sequence[int]) -> list[Letter]:
+        """Those of these rows that are still there, whoever claimed them."""
+        with wrapped():
+            rows = await self._pool.fetch(_READ, list(ids))
+        return [Letter(*row) for row in rows]
 
     async def settle(self, ids: Sequence[int]) -> None:
         """These are applied: they go."""
@@ -53,12 +72,15 @@ class PostgresOutbox:
         with wrapped():
             await self._pool.execute(_RELEASE, list(ids), delay)
 
-    async def backlog(self) -> tuple[int, float]:
-        """How many rows wait, and for how many seconds the oldest."""
+    async def hold(self, ids: Sequence[int], reason: str) -> None:
+        """These never can be applied: nobody sees them any more until they are redriven."""
         with wrapped():
-            row = await self._pool.fetchrow(
-                "SELECT count(*) AS n, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age FROM outbox"
-            )
+            await self._pool.execute(_HOLD, list(ids), reason)
+
+    async def backlog(self) -> tuple[int, float]:
+        """How many rows wait, and for how many seconds the oldest. What is held does not wait."""
+        with wrapped():
+            row = await self._pool.fetchrow(_BACKLOG)
         return row["n"], row["age"]
 
 

@@ -21,6 +21,7 @@ from realtime.core.errors import (
     ScoreRefused,
 )
 from realtime.core.fold import Outcome, Submission, fold
+from realtime.core.letters import Letter
 from realtime.core.model import Board, BoardKey, Change, Entry, Profile
 from realtime.core.ports import Page, Standings
 
@@ -38,10 +39,14 @@ KEPT: Final = 24 * 3600.0
 
 @dataclass(slots=True)
 class Waiting:
-    """A row of the outbox; nobody may claim it until `free_at`."""
+    """A row of the outbox; nobody may claim it until `free_at`. `reason` says why it is held."""
 
     payload: bytes
     free_at: float
+    at: float
+    trace: str | None = None
+    claims: int = 0
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,9 @@ class MemoryStore:
         """Every board on which this player has, or had, an entry."""
         return [board for board in self.boards.values() if player in self.entries[board.key]]
 
-    def announce(self, changes: Mapping[BoardKey, Sequence[Change]]) -> None:
+    def announce(self, changes: Mapping[BoardKey, Sequence[Change]], trace: str | None = None) -> None:
         """Put into the outbox what the ranking has to hear."""
-        self.outbox[next(self._rows)] = Waiting(outbox.encode(changes), float("-inf"))
+        self.outbox[next(self._rows)] = Waiting(outbox.encode(changes), float("-inf"), self.clock(), trace)
 
 
 class MemorySubmissions:
@@ -126,7 +131,7 @@ class MemorySubmissions:
             board = self._store.boards[name]
             changes.setdefault(board.key, []).append(self._store.change(board, player))
         if changes:
-            self._store.announce(changes)
+            self._store.announce(changes, next((submission.trace for submission in batch if submission.trace), None))
         return results
 
     def _answer(self, submission: Submission, touched: dict[tuple[str, str], None]) -> Result:
@@ -246,18 +251,29 @@ class MemoryPlayers:
 
 
 class MemoryOutbox:
-    """The port `Outbox`. A claim holds for `lease` seconds."""
+    """The port `Outbox`. A claim holds for `lease` seconds, and twice as long with each that was not released, so often at the most
+    as `doublings` says.
+    """  # noqa: D205 - one thought
 
-    def __init__(self, store: MemoryStore, lease: float) -> None:
+    def __init__(self, store: MemoryStore, lease: float, doublings: int = 0) -> None:
         self._store = store
         self._lease = lease
+        self._doublings = doublings
 
-    async def claim(self, limit: int) -> list[tuple[int, bytes]]:
+    async def claim(self, limit: int) -> list[Letter]:
         """See the port."""
         now = self._store.clock()
         free = [row for row, waiting in sorted(self._store.outbox.items()) if waiting.free_at < now][:limit]
-        await self.release(free, self._lease)
-        return [(row, self._store.outbox[row].payload) for row in free]
+        for row in free:
+            waiting = self._store.outbox[row]
+            waiting.free_at = now + self._lease * 2 ** min(waiting.claims, self._doublings)
+            waiting.claims += 1
+        return await self.read(free)
+
+    async def read(self, ids: Sequence[int]) -> list[Letter]:
+        """See the port."""
+        there = ((row, self._store.outbox[row]) for row in sorted(ids) if row in self._store.outbox)
+        return [Letter(row, waiting.payload, waiting.trace) for row, waiting in there]
 
     async def settle(self, ids: Sequence[int]) -> None:
         """See the port."""
@@ -269,6 +285,14 @@ class MemoryOutbox:
         for row in ids:
             if row in self._store.outbox:
                 self._store.outbox[row].free_at = self._store.clock() + delay
+                self._store.outbox[row].claims = 0
+
+    async def hold(self, ids: Sequence[int], reason: str) -> None:
+        """See the port."""
+        for row in ids:
+            if row in self._store.outbox:
+                self._store.outbox[row].free_at = float("inf")
+                self._store.outbox[row].reason = reason
 
 
 class MemoryLedger:

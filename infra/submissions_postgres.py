@@ -29,7 +29,7 @@ Slot = tuple[str, int, int]
 """Player, board, season: an entry's primary key, and the order in which entries are locked."""
 
 _OPEN: Final = "SELECT * FROM open_batch($1, $2, $3, $4, $5, $6, $7, $8)"
-_WRITE: Final = f"SELECT write_batch({', '.join(f'${n}' for n in range(1, 22))})"
+_WRITE: Final = f"SELECT write_batch({', '.join(f'${n}' for n in range(1, 23))})"
 _OTHER_BOARDS: Final = "SELECT player, board_id, season, seq, sort_key, metadata FROM entry WHERE player = ANY ($1)"
 _TRIES: Final = 5
 
@@ -223,6 +223,7 @@ def _writes(held: _Held, batch: Sequence[Submission], changes: dict[BoardKey, li
         [held.answers[key][0] for key in claimed],
         [held.answers[key][1] for key in claimed],
         sorted(unclaimed),
+        next((submission.trace for submission in batch if submission.trace), None) if changes else None,
     ]
 
 

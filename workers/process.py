@@ -9,7 +9,7 @@ import structlog
 
 from infra.resources import worker_resources
 from realtime.core.errors import RankcastError, RankingUnavailable, StoreUnavailable
-from workers.refresh import Refresh
+from workers.refreshing import Refresh
 from workers.watch import Watch
 
 if TYPE_CHECKING:

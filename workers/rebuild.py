@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Final
 from realtime.core import sortkey
 
 if TYPE_CHECKING:
-    from realtime.core.model import Board
-    from realtime.core.ports import Ledger, Ranking
+    from realtime.core.model import BoardKey
+    from realtime.core.ports import Boards, Ledger, Ranking
 
 _CHUNK: Final = 500
 
 
-async def rebuild(board: Board, ledger: Ledger, ranking: Ranking) -> bool:
+async def rebuild(key: BoardKey, boards: Boards, ledger: Ledger, ranking: Ranking) -> bool:
     """Bring a board's ranking to a new epoch, unless it is whole under the expected one.
 
     False: somebody else is at it, or Redis lost the shadow meanwhile; try again. Raises RankingUnavailable and
     StoreUnavailable.
     """
-    key = board.key
     async with ledger.rebuilding(key) as mine:
         if not mine:
             return False
@@ -35,7 +34,9 @@ async def rebuild(board: Board, ledger: Ledger, ranking: Ranking) -> bool:
         if await ranking.holds(key, expected):
             return True
         epoch = await ledger.new_epoch(key)
-        if not await ranking.mark(key, epoch):
+        # Only now: an edit that comes later than this look draws an epoch above ours.
+        board = (await boards.by_keys([key])).get(key)
+        if board is None or not await ranking.mark(key, epoch):
             return False
         width = sortkey.width(board.spec.columns)
         async with aclosing(ledger.snapshot(key)) as snapshot:

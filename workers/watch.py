@@ -9,7 +9,7 @@ import structlog
 if TYPE_CHECKING:
     from infra.ledger_postgres import PostgresLedger
     from infra.sentinel_redis import RedisSentinel
-    from workers.refresh import Refresh
+    from workers.refreshing import Refresh
 
 log = structlog.get_logger()
 

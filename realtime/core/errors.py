@@ -9,6 +9,7 @@ RankcastError
 │   ├── Unauthenticated
 │   └── Forbidden
 ├── Unavailable          ours: the same call may succeed later
+├── Unreadable           what came back to us is not what we wrote
 └── SettingInvalid       the operator's: a process cannot start like this
 """
 
@@ -239,6 +240,12 @@ class StoreUnavailable(Unavailable):
     code: ClassVar[str] = "store_unavailable"
 
 
+class QueueUnavailable(Unavailable):
+    """The message queue does not answer."""
+
+    code: ClassVar[str] = "queue_unavailable"
+
+
 class RankingUnavailable(Unavailable):
     """Redis does not answer, or holds no ranking of this board under the expected epoch."""
 
@@ -274,6 +281,12 @@ class HistoryGone(RankcastError):
     """The board's stream does not hold every version since the one asked for, under its epoch."""
 
     code: ClassVar[str] = "history_gone"
+
+
+class Unreadable(RankcastError):
+    """A message of the queue or a row of the outbox holds no changes, or holds them in a format that is not known here."""
+
+    code: ClassVar[str] = "unreadable"
 
 
 class SettingInvalid(RankcastError):

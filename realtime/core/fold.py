@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One score as it was sent. `key` is the digest of its idempotency key, `body` the digest of what was sent."""
+    """One score as it was sent. `key` is the digest of its idempotency key, `body` the digest of what was sent.
+
+    `trace` names the request to whoever follows it through the queue; nobody here looks into it.
+    """
 
     board: Board
     player: str
@@ -24,6 +27,7 @@ class Submission:
     metadata: bytes = b""
     key: bytes = b""
     body: bytes = b""
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from realtime.core import record
+from realtime.core.errors import Unreadable
 from realtime.core.model import BoardKey
 
 if TYPE_CHECKING:
@@ -27,8 +28,17 @@ def encode(changes: Mapping[BoardKey, Sequence[Change]]) -> bytes:
 
 
 def decode(payload: bytes) -> list[tuple[BoardKey, list[Packed]]]:
-    """What `encode` packed; records stay packed."""
-    return [
-        (BoardKey(board, season), [(player, packed) for player, packed in group])
-        for board, season, group in record.unpack_array(payload)
-    ]
+    """What `encode` packed; records stay packed. Raises Unreadable for anything else."""
+    try:
+        return [_changes(*group) for group in record.unpack_array(payload)]
+    except (TypeError, *record.UNPACK_ERRORS) as error:
+        raise Unreadable(f"no changes: {type(error).__name__}: {error}") from error
+
+
+def _changes(board: object, season: object, group: tuple[Packed, ...]) -> tuple[BoardKey, list[Packed]]:
+    if not isinstance(board, int) or not isinstance(season, int):
+        raise TypeError("a board is named by two numbers")
+    for player, packed in group:
+        if not isinstance(player, bytes) or not isinstance(packed, bytes):
+            raise TypeError("a change is two byte strings")
+    return BoardKey(board, season), list(group)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from realtime.core.announcement import Past
     from realtime.core.errors import BoardChanged, IdempotencyMismatch, ScoreRefused
     from realtime.core.fold import Outcome, Submission
+    from realtime.core.letters import Letter
     from realtime.core.model import Board, BoardKey, BoardSpec, Column, Profile, Row, Standing
     from realtime.core.outbox import Packed
     from realtime.core.window import Window
@@ -127,8 +128,12 @@ class Players(Protocol):
 class Outbox(Protocol):
     """What was committed and is not yet ranked."""
 
-    async def claim(self, limit: int) -> list[tuple[int, bytes]]:
+    async def claim(self, limit: int) -> list[Letter]:
         """At most `limit` rows, the oldest first; nobody else sees them until the lease is over."""
+        ...
+
+    async def read(self, ids: Sequence[int]) -> list[Letter]:
+        """Those of these rows that are still there, whoever claimed them."""
         ...
 
     async def settle(self, ids: Sequence[int]) -> None:
@@ -137,6 +142,54 @@ class Outbox(Protocol):
 
     async def release(self, ids: Sequence[int], delay: float) -> None:
         """These could not be applied: anybody may try again after `delay` seconds."""
+        ...
+
+    async def hold(self, ids: Sequence[int], reason: str) -> None:
+        """These never can be applied: nobody sees them any more until they are redriven."""
+        ...
+
+
+class Queue(Protocol):
+    """What carries letters to the refresh, where that is not the outbox itself. It may double and reorder them."""
+
+    async def send(self, letters: Sequence[Letter]) -> list[int]:
+        """Hand letters over; the ids of those that were not taken, all of them where the queue is away. Bounded in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What could not be read: a row of the outbox, a message of the dead-letter queue, or both.
+
+    `id` is `row:<id>` or `message:<id>`, `at` the Unix time at which it was committed or sent, `rows` the outbox rows it is about
+    as far as they are known, `size` its bytes.
+    """
+
+    id: str
+    reason: str
+    at: float
+    rows: tuple[int, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What a redrive did: rows of the outbox set free, messages put back into the queue or, their rows being free, thrown away."""
+
+    rows: int = 0
+    moved: int = 0
+    dropped: int = 0
+
+
+class DeadLetters(Protocol):
+    """What was put aside because it could not be read. Every call raises StoreUnavailable and QueueUnavailable."""
+
+    async def oldest(self, limit: int) -> list[DeadLetter]:
+        """At most `limit` of them: rows by age, then messages as they come."""
+        ...
+
+    async def redrive(self) -> Redriven:
+        """Let everything that is put aside be tried again: rows from the truth, what no row is known of as it is."""
         ...
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _HEADER: Final = Struct(">QQBH")
 NO_DISPLAY: Final = b"{}"
+UNPACK_ERRORS: Final = (msgpack.UnpackException, msgpack.exceptions.FormatError, ValueError)
+"""What `unpack_array` raises for bytes that are no MessagePack."""
 
 PackedRow = tuple[bytes, bytes, bytes]
 """A row as scripts write it: player, key, display."""

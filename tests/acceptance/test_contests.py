@@ -18,9 +18,10 @@ from infra.outbox_postgres import PostgresOutbox
 from infra.ranking_redis import name
 from infra.resources import worker_resources
 from realtime.core import sortkey
+from realtime.core.letters import Letter
 from realtime.core.model import BoardKey, Column, Direction
 from tests.harness import PATIENCE, Watcher, without_rank
-from workers.refresh import Refresh
+from workers.refreshing import Refresh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,15 +47,15 @@ class UnkindOutbox:
         self.twice = 0
         self.late = 0
 
-    async def claim(self, limit: int) -> list[tuple[int, bytes]]:
+    async def claim(self, limit: int) -> list[Letter]:
         rows = await self.outbox.claim(limit)
         delivered = list(rows)
-        for _, payload in rows:
+        for _, payload, _ in rows:
             if self.chance.random() < 0.1:
-                delivered.append((-1, payload))
+                delivered.append(Letter(-1, payload))
                 self.twice += 1
             if self.old and self.chance.random() < 0.1:
-                delivered.append((-1, self.chance.choice(self.old)))
+                delivered.append(Letter(-1, self.chance.choice(self.old)))
                 self.late += 1
             self.old.append(payload)
         self.chance.shuffle(delivered)

@@ -11,7 +11,7 @@ from infra.resources import worker_resources
 from realtime.core import boarddoc, record, sortkey
 from realtime.core.model import Change
 from tests.benchmarks.refresh import filled
-from workers.refresh import Refresh
+from workers.refreshing import Refresh
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

@@ -16,7 +16,7 @@ from infra.warm_postgres import WarmConnections
 from realtime.core import boarddoc
 from realtime.core.fold import Submission
 from tests.benchmarks.rig import Figure, median, rig
-from workers.refresh import Refresh
+from workers.refreshing import Refresh
 
 if TYPE_CHECKING:
     from realtime.core.model import Board

@@ -114,9 +114,9 @@ class Stored:
 
     async def sent(self) -> list[tuple[BoardKey, list[Packed]]]:
         """Everything that waits in the outbox, which is empty then."""
-        rows = await self.outbox.claim(10_000)
-        await self.outbox.settle([row for row, _ in rows])
-        return [group for _, payload in rows for group in payloads.decode(payload)]
+        letters = await self.outbox.claim(10_000)
+        await self.outbox.settle([letter.id for letter in letters])
+        return [group for letter in letters for group in payloads.decode(letter.payload)]
 
     async def state(self, board: Board) -> BoardState:
         """What a ranking makes of the store's snapshot."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from tests.contract.sending import board as new_board
 from tests.contract.sending import submission, take
 
 if TYPE_CHECKING:
+    from realtime.core.letters import Letter
     from realtime.core.model import Board
     from tests.contract.adapters import Stored
 
@@ -24,8 +26,10 @@ async def fill(stored: Stored, board: Board, batches: int) -> None:
         await take(stored, submission(board, f"p{n}", 1, 1))
 
 
-def players(rows: list[tuple[int, bytes]]) -> list[str]:
-    return [player.decode() for _, payload in rows for _, changes in payloads.decode(payload) for player, _ in changes]
+def players(letters: list[Letter]) -> list[str]:
+    return [
+        player.decode() for letter in letters for _, changes in payloads.decode(letter.payload) for player, _ in changes
+    ]
 
 
 async def test_the_oldest_rows_come_first_and_at_most_as_many_as_asked(stored: Stored, board: Board) -> None:
@@ -58,7 +62,7 @@ async def test_a_lease_that_is_over_lets_others_claim(stored: Stored, board: Boa
 async def test_what_is_settled_is_gone_for_good(stored: Stored, board: Board) -> None:
     await fill(stored, board, 3)
     rows = await stored.outbox.claim(10)
-    await stored.outbox.settle([rows[0][0], rows[2][0]])
+    await stored.outbox.settle([rows[0].id, rows[2].id])
     await stored.expire()
     assert players(await stored.outbox.claim(10)) == ["p1"]
 
@@ -66,14 +70,14 @@ async def test_what_is_settled_is_gone_for_good(stored: Stored, board: Board) ->
 async def test_what_is_released_without_delay_is_free_at_once(stored: Stored, board: Board) -> None:
     await fill(stored, board, 1)
     rows = await stored.outbox.claim(10)
-    await stored.outbox.release([row for row, _ in rows], -0.001)
+    await stored.outbox.release([row.id for row in rows], -0.001)
     assert await stored.outbox.claim(10) == rows
 
 
 async def test_what_is_released_with_a_delay_is_free_after_it(stored: Stored, board: Board) -> None:
     await fill(stored, board, 1)
     rows = await stored.outbox.claim(10)
-    await stored.outbox.release([row for row, _ in rows], 5)
+    await stored.outbox.release([row.id for row in rows], 5)
     assert await stored.outbox.claim(10) == []
     await stored.expire()
     assert await stored.outbox.claim(10) == rows
@@ -81,10 +85,10 @@ async def test_what_is_released_with_a_delay_is_free_after_it(stored: Stored, bo
 
 async def test_settling_or_releasing_what_is_gone_does_nothing(stored: Stored, board: Board) -> None:
     await fill(stored, board, 1)
-    ((row, _),) = await stored.outbox.claim(10)
-    await stored.outbox.settle([row])
-    await stored.outbox.settle([row])
-    await stored.outbox.release([row], 0)
+    (letter,) = await stored.outbox.claim(10)
+    await stored.outbox.settle([letter.id])
+    await stored.outbox.settle([letter.id])
+    await stored.outbox.release([letter.id], 0)
     await stored.expire()
     assert await stored.outbox.claim(10) == []
 
@@ -93,3 +97,31 @@ async def test_an_empty_outbox_has_nothing(stored: Stored) -> None:
     assert await stored.outbox.claim(10) == []
     await stored.outbox.settle([])
     await stored.outbox.release([], 1)
+    await stored.outbox.hold([], "nothing")
+    assert await stored.outbox.read([]) == []
+
+
+async def test_rows_are_read_by_id_whoever_has_claimed_them(stored: Stored, board: Board) -> None:
+    await fill(stored, board, 3)
+    rows = await stored.outbox.claim(10)
+    await stored.outbox.settle([rows[1].id])
+    assert await stored.outbox.read([rows[2].id, rows[1].id, rows[0].id, -5]) == [rows[0], rows[2]]
+
+
+async def test_what_is_held_nobody_claims_even_when_its_lease_is_over(stored: Stored, board: Board) -> None:
+    await fill(stored, board, 2)
+    held, other = await stored.outbox.claim(10)
+    await stored.outbox.hold([held.id], "no changes")
+    await stored.expire()
+    assert await stored.outbox.claim(10) == [other]
+    assert await stored.outbox.read([held.id]) == [held]
+
+
+async def test_the_first_trace_of_a_batch_goes_with_its_row(stored: Stored, board: Board) -> None:
+    traces = [None, "Root=1-a", "Root=1-b"]
+    await take(
+        stored,
+        *(dataclasses.replace(submission(board, f"p{n}", 1, 1), trace=trace) for n, trace in enumerate(traces)),
+    )
+    await take(stored, submission(board, "q", 1, 1))
+    assert [letter.trace for letter in await stored.outbox.claim(10)] == ["Root=1-a", None]

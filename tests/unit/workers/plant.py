@@ -21,7 +21,7 @@ from realtime.core.errors import RankingUnavailable
 from realtime.core.model import WINDOW
 from tests.contract.adapters import Stored
 from tests.contract.sending import spec
-from workers.refresh import Refresh
+from workers.refreshing import Refresh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

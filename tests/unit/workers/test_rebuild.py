@@ -26,7 +26,7 @@ async def board(plant: Plant) -> Board:
 async def test_a_lost_board_is_made_anew_under_a_new_epoch(plant: Plant, board: Board) -> None:
     epoch = plant.store.epochs[board.key]
     await plant.ranking.drop(board.key)
-    assert await rebuild(board, plant.ledger, plant.ranking)
+    assert await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
     assert plant.store.epochs[board.key] > epoch
     assert await plant.is_ranked_as_stored(board)
     assert await plant.ranking.seq(board.key, "p0007") > 0
@@ -36,7 +36,7 @@ async def test_a_lost_board_is_made_anew_under_a_new_epoch(plant: Plant, board: 
 
 async def test_a_board_that_is_whole_is_left_alone(plant: Plant, board: Board) -> None:
     before = plant.store.epochs[board.key], await plant.ranking.position(board.key)
-    assert await rebuild(board, plant.ledger, plant.ranking)
+    assert await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
     assert (plant.store.epochs[board.key], await plant.ranking.position(board.key)) == before
 
 
@@ -53,7 +53,7 @@ async def test_changes_that_come_meanwhile_are_not_lost(plant: Plant, board: Boa
             await plant.ranking.apply(key, held, changes)
 
     setattr(plant.ranking, step, meanwhile)
-    assert await rebuild(board, plant.ledger, plant.ranking)
+    assert await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
     assert await plant.is_ranked_as_stored(board)
     assert (await plant.ranking.top(board.key, board.spec.columns)).rows[0].player == "p0003"
 
@@ -65,26 +65,26 @@ async def test_without_its_mark_it_gives_up_and_the_next_one_succeeds(plant: Pla
         plant.ranking._shadows.clear()
 
     plant.ranking.before_load = lose
-    assert not await rebuild(board, plant.ledger, plant.ranking)
-    assert await rebuild(board, plant.ledger, plant.ranking)
+    assert not await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
+    assert await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
     assert await plant.is_ranked_as_stored(board)
 
 
 async def test_only_one_at_a_time_is_at_a_board(plant: Plant, board: Board) -> None:
     await plant.ranking.drop(board.key)
     async with plant.ledger.rebuilding(board.key):
-        assert not await rebuild(board, plant.ledger, plant.ranking)
-    assert await rebuild(board, plant.ledger, plant.ranking)
+        assert not await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
+    assert await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
 
 
 async def test_a_board_that_is_no_more_is_dropped(plant: Plant, board: Board) -> None:
     await plant.boards.delete("contest")
-    assert await rebuild(board, plant.ledger, plant.ranking)
+    assert await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
     assert plant.ranking.announced(board.key) == []
 
 
 async def test_a_ranking_that_is_away_lets_others_try(plant: Plant, board: Board) -> None:
     plant.ranking.away = True
     with pytest.raises(RankingUnavailable):
-        await rebuild(board, plant.ledger, plant.ranking)
+        await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
     assert plant.store.rebuilding == set()

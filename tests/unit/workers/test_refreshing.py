@@ -12,7 +12,7 @@ from realtime.core.errors import RankingUnavailable
 from realtime.core.model import Column, Operator
 from tests.contract.sending import send, spec, submission, take
 from tests.unit.workers.plant import LEASE
-from workers.refresh import BATCH, CLAIM
+from workers.refreshing import BATCH, CLAIM
 
 if TYPE_CHECKING:
     from realtime.core.model import Board
@@ -45,8 +45,7 @@ async def test_what_is_delivered_again_changes_nothing(plant: Plant, board: Boar
     """A worker that died between applying and settling."""
     await take(plant, submission(board, "ada", 3, 1))
     rows = await plant.outbox.claim(10)
-    ((_, payload),) = rows
-    ((key, changes),) = payloads.decode(payload)
+    ((key, changes),) = payloads.decode(rows[0].payload)
     await plant.ranking.apply(key, plant.store.epochs[key], changes)
     before = plant.ranking.announced(key)
     await plant.expire()

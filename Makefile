@@ -24,10 +24,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
 	@touch $@
 
-emulators: .emulators/ministack/.installed .emulators/moto/.installed  ## AWS on this machine, for the tests that need it: each in an environment of its own
+emulators: .emulators/ministack/.installed .emulators/moto/.installed .emulators/checkov/.installed  ## AWS on this machine, for the tests that need it: each in an environment of its own
 
 .emulators/ministack/.installed: REQUIRES = 'ministack>=1.5,<2'
 .emulators/moto/.installed: REQUIRES = 'moto[server]>=5.2,<6'
+# Not emulators, but they look at what these are given, and their pins clash with everybody's.
+.emulators/checkov/.installed: REQUIRES = 'checkov>=3.2,<4' 'cfn-lint>=1.40,<2'
 .emulators/%/.installed: Makefile
 	$(PYTHON) -m venv .emulators/$*
 	.emulators/$*/bin/python -m pip install --quiet --disable-pip-version-check $(REQUIRES)

@@ -134,6 +134,7 @@ class Live extends Emitter {
     const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = this.#options;
     // Every other attempt goes the other way; rarely where a WebSocket has got through before.
     const socket = WebSocket && (this.#hadSocket ? this.#attempt % 4 < 3 : this.#attempt % 2 === 0);
+    this.#attempt += 1;
     this.quality.transport = socket ? "websocket" : "events";
     const ears = {
       hear: (/** @type {any} */ message) => this.#hear(message),
@@ -197,8 +198,7 @@ class Live extends Emitter {
     if (now - this.#openedAt >= STEADY_MS) this.#attempt = 0;
     this.#openedAt = Infinity;
     if (this.#returnAt !== null) wait = Math.max(0, this.#returnAt - now);
-    if (this.#returnAt === null || this.#attempt) wait += fullJitter(this.#attempt, this.#random);
-    this.#attempt += 1;
+    if (this.#returnAt === null || this.#attempt > 1) wait += fullJitter(Math.max(0, this.#attempt - 1), this.#random);
     this.#timer = setTimeout(() => this.#connect(), wait);
     if (this.status === "live" || this.#attempt > 1) this.#tell("offline", reason || null);
   }

@@ -81,6 +81,7 @@ class Socket {
 }
 
 class Request {
+  answered = false;
   ended = false;
   aborted = false;
   /** @type {ReadableStreamDefaultController<Uint8Array>} */
@@ -100,9 +101,11 @@ class Request {
     await settled();
   }
 
+  /** @param {string | Uint8Array} text */
   async write(text) {
-    this.answer(new Response(this.body, { headers: { "Content-Type": "text/event-stream" } }));
-    this.#body.enqueue(new TextEncoder().encode(text));
+    if (!this.answered) this.answer(new Response(this.body, { headers: { "Content-Type": "text/event-stream" } }));
+    this.answered = true;
+    this.#body.enqueue(typeof text === "string" ? new TextEncoder().encode(text) : text);
     await settled();
   }
 
@@ -112,7 +115,7 @@ class Request {
 
   async end() {
     this.ended = true;
-    this.#body.close();
+    if (!this.aborted) this.#body.close();
     await settled();
   }
 }

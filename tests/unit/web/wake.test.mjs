@@ -1,0 +1,71 @@
+// A page that was away: hidden, asleep, without a network, in the browser's memory of pages gone by.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { Node, snapshot, subscribed, welcome } from "./node.mjs";
+
+/** @type {Node} */
+let node;
+let page;
+let events;
+
+beforeEach(async () => {
+  page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  events = new EventTarget();
+  globalThis.document = page;
+  globalThis.addEventListener = events.addEventListener.bind(events);
+  globalThis.removeEventListener = events.removeEventListener.bind(events);
+  node = new Node();
+  await node.connect();
+  node.watch();
+  await node.socket.hear(welcome, subscribed(), snapshot(5));
+});
+
+afterEach(() => {
+  node.end();
+  delete globalThis.document;
+  delete globalThis.addEventListener;
+  delete globalThis.removeEventListener;
+});
+
+const happen = (target, type, more = {}) => target.dispatchEvent(Object.assign(new Event(type), more));
+const questions = () => node.socket.asked("subscribe").length;
+
+test("a page that comes into sight makes sure of everything; one that goes out of sight does not", () => {
+  page.visibilityState = "hidden";
+  happen(page, "visibilitychange");
+  assert.equal(questions(), 1);
+  page.visibilityState = "visible";
+  happen(page, "visibilitychange");
+  assert.equal(questions(), 2);
+});
+
+for (const type of ["online", "offline"]) {
+  test(`the machine going ${type} makes sure of everything`, () => {
+    happen(events, type);
+    assert.equal(questions(), 2);
+  });
+}
+
+test("a page that is shown again as it was left makes sure, one that is loaded does not", () => {
+  happen(events, "pageshow", { persisted: false });
+  assert.equal(questions(), 1);
+  happen(events, "pageshow", { persisted: true });
+  assert.equal(questions(), 2);
+});
+
+test("coming into sight cuts a wait short", async () => {
+  await node.socket.lose(1006);
+  assert.equal(node.sockets.length, 1);
+  happen(page, "visibilitychange");
+  assert.equal(node.sockets.length, 2);
+});
+
+test("who has closed the connection is not woken", async () => {
+  node.live.close();
+  happen(events, "online");
+  happen(page, "visibilitychange");
+  await node.pass(60_000);
+  assert.equal(node.sockets.length, 1);
+});

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from infra.postgres import wrapped
+
+if TYPE_CHECKING:
+    from infra.postgres import PasswordOf
 
 FOLDER = Path(__file__).parent / "sql" / "migrations"
 _LOCK = 0x52434D47
 _TIMEOUT = 60.0
 
 
-async def migrate(database_url: str) -> list[str]:
+async def migrate(database_url: str, password: PasswordOf | None = None) -> list[str]:
     """Apply what is missing, each file in a transaction of its own; returns the names applied.
 
-    Safe to call from several processes at once. Raises StoreUnavailable.
+    Safe to call from several processes at once. Without `password` the URL says it. Raises StoreUnavailable.
     """
     with wrapped():
-        connection = await asyncpg.connect(database_url, timeout=_TIMEOUT, command_timeout=_TIMEOUT)
+        connection = await asyncpg.connect(database_url, password=password, timeout=_TIMEOUT, command_timeout=_TIMEOUT)
         try:
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
             await connection.execute(

@@ -19,7 +19,7 @@ from realtime.core.letters import Letter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.postgres import Connection, Pool
+    from infra.postgres import Connection, PasswordOf, Pool
 
 CHANNEL: Final = "rankcast_outbox"
 _PAUSE: Final = 0.01
@@ -107,12 +107,16 @@ class OutboxBell:
             # The first ring goes out at once; what follows within this time goes together, and is refreshed together.
             await asyncio.sleep(_PAUSE)
 
+    async def flush(self) -> None:
+        """Nothing to do for a node that leaves: the workers poll."""
+
 
 class OutboxListener:
     """Hears the bell on a connection of its own, and mends that connection while polling goes on."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, password: PasswordOf | None = None) -> None:
         self._url = url
+        self._password = password
         self._timeout = timeout
         self._rung = asyncio.Event()
         self._connection: Connection | None = None
@@ -129,7 +133,9 @@ class OutboxListener:
 
     async def _connect(self) -> None:
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            self._connection = await asyncpg.connect(self._url, timeout=self._timeout, command_timeout=self._timeout)
+            self._connection = await asyncpg.connect(
+                self._url, password=self._password, timeout=self._timeout, command_timeout=self._timeout
+            )
             await self._connection.add_listener(CHANNEL, self._hear)
             # What was committed before the LISTEN took hold rang for nobody.
             self._rung.set()

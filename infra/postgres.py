@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 Pool = Any
 """asyncpg publishes no types."""
 Connection = Any
+PasswordOf = Callable[[], Awaitable[str]]
+"""Asked for a password by each new connection."""
 
 RETRIED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -40,14 +43,18 @@ def wrapped() -> Iterator[None]:
         raise StoreUnavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
 
 
-async def open_pool(url: str, *, size: int, seconds: float, writer: bool, lazy: bool = False) -> Pool:
+async def open_pool(
+    url: str, *, size: int, seconds: float, writer: bool, lazy: bool = False, password: PasswordOf | None = None
+) -> Pool:
     """A pool of at most `size` connections; each statement may take `seconds`.
 
-    A `lazy` pool connects at its first use: a replica that is away must not keep a node from starting.
+    A `lazy` pool connects at its first use: a replica that is away must not keep a node from starting. Without `password`
+    the URL says it.
     """
     with wrapped():
         return await asyncpg.create_pool(
             url,
+            password=password,
             min_size=0 if lazy else 1,
             max_size=size,
             timeout=_CONNECT_TIMEOUT,

@@ -16,6 +16,7 @@ from infra.outbox_postgres import OutboxBell, OutboxListener, PostgresOutbox
 from infra.players_postgres import PostgresPlayers
 from infra.postgres import open_pool
 from infra.ranking_redis import RedisRanking
+from infra.secrets_aws import Password, RedisPassword, password_of
 from infra.sentinel_redis import RedisSentinel
 from infra.submissions_postgres import PostgresSubmissions
 from infra.warm_postgres import WarmConnections
@@ -55,11 +56,19 @@ class WorkerResources:
 @asynccontextmanager
 async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
     """Everything of an API node, for as long as the context lasts. Raises StoreUnavailable."""
+    password = _database_password(settings)
     primary = await open_pool(
-        settings.database_url, size=settings.pool_size, seconds=settings.statement_timeout, writer=True
+        settings.database_url,
+        size=settings.pool_size,
+        seconds=settings.statement_timeout,
+        writer=True,
+        password=password,
     )
     warm = WarmConnections(
-        settings.database_url, size=settings.batches_in_flight + 1, seconds=settings.statement_timeout
+        settings.database_url,
+        size=settings.batches_in_flight + 1,
+        seconds=settings.statement_timeout,
+        password=password,
     )
     replica = await open_pool(
         settings.replica_url or settings.database_url,
@@ -67,8 +76,9 @@ async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
         seconds=settings.replica_timeout,
         writer=False,
         lazy=True,
+        password=password,
     )
-    redis = BoundedRedis(settings.redis_url, seconds=settings.redis_timeout)
+    redis = _redis(settings)
     identity = JwtIdentity.from_settings(settings)
     try:
         yield NodeResources(
@@ -92,9 +102,10 @@ async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
 @asynccontextmanager
 async def worker_resources(settings: Settings) -> AsyncIterator[WorkerResources]:
     """Everything of a refresh worker, for as long as the context lasts. Raises StoreUnavailable."""
-    pool = await open_pool(settings.database_url, size=8, seconds=60.0, writer=True)
-    redis = BoundedRedis(settings.redis_url, seconds=settings.redis_timeout)
-    listener = OutboxListener(settings.database_url, settings.statement_timeout)
+    password = _database_password(settings)
+    pool = await open_pool(settings.database_url, size=8, seconds=60.0, writer=True, password=password)
+    redis = _redis(settings)
+    listener = OutboxListener(settings.database_url, settings.statement_timeout, password)
     try:
         yield WorkerResources(
             outbox=PostgresOutbox(pool, settings.lease),
@@ -108,3 +119,14 @@ async def worker_resources(settings: Settings) -> AsyncIterator[WorkerResources]
         await listener.close()
         await redis.aclose()
         pool.terminate()
+
+
+def _database_password(settings: Settings) -> Password | None:
+    return password_of(settings.database_secret, settings)
+
+
+def _redis(settings: Settings) -> BoundedRedis:
+    password = password_of(settings.redis_secret, settings)
+    return BoundedRedis(
+        settings.redis_url, seconds=settings.redis_timeout, credentials=RedisPassword(password) if password else None
+    )

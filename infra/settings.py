@@ -25,7 +25,13 @@ class Settings:
     """The primary: every write goes there."""
     replica_url: str = ""
     """A read replica: reads that Redis cannot answer go there. Empty means the primary."""
+    database_secret: str = ""
+    """The ARN of a secret whose JSON has the `password` for both of these. Empty: it is in their URLs."""
     redis_url: str
+    redis_secret: str = ""
+    """Likewise for Redis."""
+    group: str = ""
+    """The group of machines that this node is one of, for its metrics. Empty: none."""
     host: str = "127.0.0.1"
     port: int = 8080
 
@@ -94,6 +100,28 @@ class Settings:
     """How long a worker may hold an outbox row before another takes it."""
     poll: float = 0.5
     """The worker looks into the outbox at least this often, notified or not."""
+    queue_url: str = ""
+    """The SQS queue that carries what was committed to the refresh. Empty: workers take it from the outbox itself."""
+    dead_letter_url: str = ""
+    """The SQS queue for messages that cannot be read; the queue's own redrive policy names the same one."""
+    queue_timeout: float = 5.0
+    """How long a call to the queue may take between two bytes."""
+    queue_tries: int = 3
+    """How often a call to the queue, and a message that it refused, is tried before it is put off."""
+    queue_in_flight: int = 4
+    """Sendings at once of one node; past it, what was committed waits in the outbox."""
+    queue_claim: int = 128
+    """Outbox rows of one sending at the most."""
+    queue_message: int = 262_144
+    """Bytes of a message; an outbox row that is larger travels as its id alone."""
+    resend_after: float = 60.0
+    """A row that was sent and not applied is sent again after this time, then after twice the time, up to sixteen times."""
+    sweep_every: float = 5.0
+    """A node looks into the outbox at least this often for what was not sent, or has to be sent again."""
+    aws_region: str = ""
+    """Empty: what boto3 finds."""
+    aws_endpoint: str = ""
+    """Where AWS is spoken to: an emulator, for tests. Empty in production."""
     view_interval: float = 30.0
     """The materialised view is refreshed at most this often."""
 

@@ -18,17 +18,18 @@ from infra.timeline_postgres import follow_timeline
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from infra.postgres import Connection
+    from infra.postgres import Connection, PasswordOf
 
 _CONNECT_TIMEOUT: Final = 5.0
 _SETTINGS: Final = WRITER | {"idle_in_transaction_session_timeout": "0"}
 
 
 class WarmConnections:
-    """`size` connections to the primary; each statement may take `seconds`."""
+    """`size` connections to the primary; each statement may take `seconds`. Without `password` the URL says it."""
 
-    def __init__(self, url: str, *, size: int, seconds: float) -> None:
+    def __init__(self, url: str, *, size: int, seconds: float, password: PasswordOf | None = None) -> None:
         self._url = url
+        self._password = password
         self._seconds = seconds
         self._ready: asyncio.Queue[Connection | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +59,11 @@ class WarmConnections:
 
     async def _connect(self) -> Connection:
         connection = await asyncpg.connect(
-            self._url, timeout=_CONNECT_TIMEOUT, command_timeout=self._seconds, server_settings=_SETTINGS
+            self._url,
+            password=self._password,
+            timeout=_CONNECT_TIMEOUT,
+            command_timeout=self._seconds,
+            server_settings=_SETTINGS,
         )
         # It may be a standby that was promoted: no batch draws a number there before this is settled.
         await follow_timeline(connection)

@@ -14,6 +14,8 @@ from infra.local.claim import Claim
 from infra.local.postgres import EmbeddedPostgres
 from infra.local.record import read_record
 from infra.local.stack import DATABASE
+from infra.secrets_aws import password_of
+from infra.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,13 +31,24 @@ if TYPE_CHECKING:
     """,
 )
 @click.option("--database-url", envvar="RANKCAST_DATABASE_URL", help="A PostgreSQL database: postgresql://….")
+@click.option(
+    "--database-secret",
+    envvar="RANKCAST_DATABASE_SECRET",
+    default="",
+    help="The ARN of an AWS secret with its password; without it the URL has one.",
+)
 @data_dir_option
-def migrate(database_url: str | None, data_dir: Path) -> None:
+def migrate(database_url: str | None, database_secret: str, data_dir: Path) -> None:
     """Bring a database to the newest schema. Safe to repeat, also from several machines at once.
 
     Without --database-url it is the database in --data-dir, which need not be running; `rankcast up` does this by itself.
     """
-    applied = asyncio.run(migrations.migrate(database_url)) if database_url else _migrate_folder(data_dir)
+    if database_url:
+        # Nothing but a database is needed for this; where the secret is, boto3 finds out.
+        settings = Settings(database_url=database_url, redis_url="", issuer="", jwks_url="")
+        applied = asyncio.run(migrations.migrate(database_url, password_of(database_secret, settings)))
+    else:
+        applied = _migrate_folder(data_dir)
     for name in applied:
         click.echo(f"applied {name}")
     if not applied:

@@ -15,6 +15,7 @@ from workers.watch import Watch
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from infra.ledger_postgres import PostgresLedger
     from infra.resources import WorkerResources
     from infra.settings import Settings
 
@@ -41,7 +42,7 @@ async def run(settings: Settings) -> None:
                 tasks.create_task(
                     _every(settings.view_interval / 2, lambda: resources.ledger.refresh_view(settings.view_interval))
                 )
-                tasks.create_task(_every(_HOUSE_EVERY, lambda: _keep_house(resources)))
+                tasks.create_task(_every(_HOUSE_EVERY, lambda: keep_house(resources.ledger)))
         finally:
             await refresh.close()
 
@@ -71,7 +72,8 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
         await asyncio.sleep(seconds)
 
 
-async def _keep_house(resources: WorkerResources) -> None:
-    await resources.ledger.forget_idempotency()
-    while await resources.ledger.sweep_deleted(_SWEEP) == _SWEEP:
+async def keep_house(ledger: PostgresLedger) -> None:
+    """Forget idempotency keys whose time is over, and the entries of boards that were deleted. Raises StoreUnavailable."""
+    await ledger.forget_idempotency()
+    while await ledger.sweep_deleted(_SWEEP) == _SWEEP:
         pass

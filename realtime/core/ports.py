@@ -156,6 +156,14 @@ class Queue(Protocol):
         """Hand letters over; the ids of those that were not taken, all of them where the queue is away. Bounded in time."""
         ...
 
+    async def put_off(self, receipts: Mapping[str, int]) -> None:
+        """Deliver these again after so many whole seconds each. Where that fails they come when the queue thinks fit."""
+        ...
+
+    async def bury(self, body: str, reason: str, redrive: str = "") -> None:
+        """Put a message into the dead-letter queue. `redrive` names the redrive that it came from. Raises QueueUnavailable."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:

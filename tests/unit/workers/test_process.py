@@ -137,5 +137,5 @@ async def test_keeping_house_sweeps_until_there_is_nothing_left() -> None:
     async def forget() -> None:
         forgotten.append(1)
 
-    await process._keep_house(SimpleNamespace(ledger=SimpleNamespace(sweep_deleted=sweep, forget_idempotency=forget)))
+    await process.keep_house(SimpleNamespace(sweep_deleted=sweep, forget_idempotency=forget))
     assert (swept, forgotten) == ([], [1])

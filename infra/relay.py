@@ -1,0 +1,130 @@
+"""From the outbox to the queue.
+
+Rows are claimed, sent, and stay: who applies them settles them. A claim is a lease, so the loop that sends what is new also sends
+again what lingers: a message that was lost, a node that stopped between claim and sending, a queue that was away for a day.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from realtime.core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from realtime.core.letters import Letter
+    from realtime.core.ports import Outbox, Queue
+
+_PAUSE: Final = 0.01
+_BACK_OFF: Final = 0.25
+_MOST: Final = 5.0
+_LEAVING: Final = 2.0
+
+log = structlog.get_logger()
+
+
+class Relay:
+    """Sends what is committed: at most `claim` rows at a time, at most `in_flight` sendings at once.
+
+    It looks into the outbox when it is rung, and every `sweep_every` seconds.
+    """
+
+    def __init__(self, outbox: Outbox, queue: Queue, *, claim: int, in_flight: int, sweep_every: float) -> None:
+        self._outbox = outbox
+        self._queue = queue
+        self._claim = claim
+        self._in_flight = in_flight
+        self._slots = asyncio.Semaphore(in_flight)
+        self._sweep_every = sweep_every
+        self._rung = asyncio.Event()
+        self._failures = 0
+        self.relayed = 0
+        """Rows handed to the queue."""
+
+    def ring(self) -> None:
+        """There is something in the outbox. Never waits."""
+        self._rung.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        async with asyncio.TaskGroup() as sendings:
+            while True:
+                await self._slots.acquire()
+                self._rung.clear()
+                letters = await self._claimed()
+                if letters:
+                    sendings.create_task(self._send_and_make_room(letters))
+                else:
+                    self._slots.release()
+                await self._rest(more=len(letters) == self._claim)
+
+    async def drain(self, seconds: float) -> int:
+        """Send what there is now, for `seconds` at the most; how many rows went. Ends early where the queue does not take them."""
+        before = self.relayed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while (letters := await self._claimed()) and await self._send(letters):
+                    pass
+        return self.relayed - before
+
+    async def flush(self, seconds: float = _LEAVING) -> None:
+        """Let what is being sent arrive, and send what is left: for a node that leaves. `run` claims nothing from now on.
+
+        What is not sent in time another node sends.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for _ in range(self._in_flight):
+                    await self._slots.acquire()
+                await self.drain(seconds)
+
+    async def _claimed(self) -> list[Letter]:
+        try:
+            return await self._outbox.claim(self._claim)
+        except StoreUnavailable as error:
+            self._failures += 1
+            log.warning("relay waits", error=str(error))
+            return []
+
+    async def _send_and_make_room(self, letters: Sequence[Letter]) -> None:
+        try:
+            await self._send(letters)
+        finally:
+            self._slots.release()
+
+    async def _send(self, letters: Sequence[Letter]) -> bool:
+        """Whether the queue took all. What it did not take is free again after a while that grows with the failures in a row."""
+        left = await self._queue.send(letters)
+        self.relayed += len(letters) - len(left)
+        if not left:
+            self._failures = 0
+            return True
+        self._failures += 1
+        # Should the store be away, too, then the lease runs out.
+        with suppress(StoreUnavailable):
+            await self._outbox.release(left, self._wait())
+        return False
+
+    async def _rest(self, *, more: bool) -> None:
+        """Wait for a ring, or for the next sweep; after a failure, for the queue or the store to recover."""
+        if self._failures:
+            await asyncio.sleep(self._wait())
+            return
+        if more:
+            return
+        # What comes within this time goes together, in fewer and fuller messages.
+        await asyncio.sleep(_PAUSE)
+        with suppress(TimeoutError):
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what it waits for.
+            async with asyncio.timeout(self._sweep_every * (0.5 + random.random())):  # noqa: S311 - spreads sweeps, no secret
+                await self._rung.wait()
+
+    def _wait(self) -> float:
+        """Anywhere between at once and a bound that doubles: what was sent in vain does not come back as one herd."""
+        return random.random() * min(_MOST, _BACK_OFF * 2.0 ** min(self._failures, 30))  # noqa: S311 - no secret

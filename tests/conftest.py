@@ -20,6 +20,7 @@ from infra.migrations import migrate
 from infra.settings import Settings
 from tests.emulators import ministack, moto  # noqa: F401 - fixtures
 from tests.harness import Stack
+from tests.packages import functions, packaging  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,11 +27,11 @@ SOURCE: Final = Path(__file__).parent.parent.parent
 """The folder that has our packages: the repository, or where they were installed."""
 PACKAGES: Final = ("realtime", "infra", "workers")
 LEFT_OUT: Final = frozenset(
-    {"realtime/gateway", "realtime/client", "infra/aws", "infra/cli", "infra/decisions", "infra/deploy", "infra/local"}
+    {"realtime/gateway", "infra/aws", "infra/cli", "infra/decisions", "infra/deploy", "infra/local"}
 )
 """What no function runs."""
 SERVERS_ONLY: Final = frozenset(
-    {"click", "httptools", "psutil", "pyyaml", "rich", "starlette", "uvicorn", "uvloop", "websockets"}
+    {"click", "httptools", "psutil", "pyyaml", "rich", "starlette", "uvicorn", "websockets"}
 )
 """Dependencies that only nodes and the command line use."""
 SERVICES: Final = frozenset({"cloudwatch", "logs", "s3", "secretsmanager", "sqs", "sts", "xray"})
@@ -61,16 +61,12 @@ HERE: Final = Target(f"{sys.version_info.major}.{sys.version_info.minor}", ())
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A package that was made. `key` is its name in a bucket: another content has another."""
+    """A package that was made. Sizes are bytes; `key` is its name in a bucket: another content has another."""
 
     path: Path
     sha256: str
+    size: int
     unpacked: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of the zip."""
-        return self.path.stat().st_size
 
     @property
     def key(self) -> str:
@@ -97,7 +93,8 @@ def build(folder: Path, target: Target = LAMBDA, source: Path = SOURCE) -> Bundl
         path = folder / "functions.zip"
         _pack(path, root, files)
     with path.open("rb") as content:
-        return Bundle(path, hashlib.file_digest(content, "sha256").hexdigest(), unpacked)
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return Bundle(path, digest, path.stat().st_size, unpacked)
 
 
 def source_files(source: Path = SOURCE) -> Iterator[Path]:
@@ -152,7 +149,11 @@ def _last_word(text: str) -> str:
 
 
 def _left_out(name: str) -> bool:
-    return "__pycache__" in name or any(name.startswith(f"{folder}/") for folder in LEFT_OUT)
+    return (
+        "__pycache__" in name
+        or name == "workers/__main__.py"
+        or any(name.startswith(f"{folder}/") for folder in LEFT_OUT)
+    )
 
 
 def _kept(root: Path) -> Iterator[Path]:

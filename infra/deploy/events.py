@@ -1,0 +1,86 @@
+"""What happens in a stack and its layers, each event once, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from infra.deploy.account import asking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STACK: Final = "AWS::CloudFormation::Stack"
+_PAGES: Final = 50
+"""Pages of events that one look reads at most: 5,000 events."""
+# It failed only because something else had.
+_FOLLOWED: Final = ("resource creation cancelled", "resource update cancelled", "embedded stack")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of one resource. `layer` is the logical id of its nested stack, empty for the parent's own."""
+
+    layer: str
+    logical_id: str
+    kind: str
+    status: str
+    reason: str
+
+    @property
+    def done(self) -> bool:
+        """Whether the resource is where it was to go."""
+        return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"}
+
+    @property
+    def failed(self) -> bool:
+        """Whether this went wrong."""
+        return self.status.endswith("_FAILED")
+
+
+class Follower:
+    """Reads a stack's events from now on. The layers are found by the parent's events about them."""
+
+    def __init__(self, client: Any, stack: str) -> None:
+        self._client = client
+        self._layers = {stack: ""}
+        self._seen: set[str] = set()
+        before = self._read(stack)
+        # A layer is met later, with all that ever happened in it: what is older than this is no news.
+        self._since = before[0]["Timestamp"] if before else None
+        self._seen = {one["EventId"] for one in before}
+        self.first_failure = ""
+        """What failed and was no consequence of another failure, as a sentence; empty so far."""
+
+    def news(self) -> Iterator[Event]:
+        """What happened since the last look, oldest first. Raises AccountRefused."""
+        for stack, layer in list(self._layers.items()):
+            fresh = [one for one in self._read(stack) if one["EventId"] not in self._seen]
+            for one in reversed(fresh):
+                self._seen.add(one["EventId"])
+                if self._since is None or one["Timestamp"] >= self._since:
+                    yield self._heard(one, stack, layer)
+
+    def _heard(self, one: dict[str, Any], stack: str, layer: str) -> Event:
+        reason = one.get("ResourceStatusReason", "")
+        event = Event(layer, one["LogicalResourceId"], one["ResourceType"], one["ResourceStatus"], reason)
+        physical = one.get("PhysicalResourceId", "")
+        # A stack speaks of itself as well, under its own id.
+        if event.kind == _STACK and physical and physical != one.get("StackId") and physical != stack:
+            self._layers.setdefault(physical, event.logical_id)
+        if event.failed and not self.first_failure and not reason.lower().startswith(_FOLLOWED):
+            self.first_failure = f"{'/'.join(filter(None, (layer, event.logical_id)))}: {reason or event.status}"
+        return event
+
+    def _read(self, stack: str) -> list[dict[str, Any]]:
+        """Newest first, up to the first that is known."""
+        found: list[dict[str, Any]] = []
+        token: dict[str, str] = {}
+        for _ in range(_PAGES):
+            with asking(f"events of {stack}"):
+                page = self._client.describe_stack_events(StackName=stack, **token)
+            found += page["StackEvents"]
+            if not page.get("NextToken") or any(one["EventId"] in self._seen for one in page["StackEvents"]):
+                break
+            token = {"NextToken": page["NextToken"]}
+        return found

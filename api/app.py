@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from api import boards, events, files, health, live, players, problems, reads, scores
+from api import boards, dead_letters, events, files, health, live, players, problems, reads, scores
 from api.door import Door
 from api.editions import Editions
 from api.give_way import GiveWay
@@ -55,6 +55,8 @@ ROUTES = [
     Route("/v1/boards/{board}", boards.put, methods=["PUT"]),
     Route("/v1/boards/{board}", boards.delete, methods=["DELETE"]),
     Route("/v1/players/{player}", players.put, methods=["PUT"]),
+    Route("/v1/dead-letters", dead_letters.listed),
+    Route("/v1/dead-letters/redrive", dead_letters.redrive, methods=["POST"]),
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
     Route("/metrics", health.metrics),
@@ -82,6 +84,7 @@ def application(settings: Settings, died: Callable[[], None]) -> Starlette:
                 yield
             finally:
                 await service.batcher.close()
+                await resources.bell.flush()
                 await tasks.close()
 
     return Starlette(
@@ -112,6 +115,7 @@ def assemble(settings: Settings, resources: NodeResources, tasks: Tasks) -> Serv
         players=resources.players,
         ranking=resources.ranking,
         fallback=resources.fallback,
+        dead_letters=resources.dead_letters,
         directory=directory,
         editions=Editions(directory),
         metrics=metrics,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from realtime.core.fold import Submission
     from realtime.core.identity import Identity, Principal
     from realtime.core.model import Board
-    from realtime.core.ports import Boards, Fallback, Page, Players, Ranking, Result, Standings
+    from realtime.core.ports import Boards, DeadLetters, Fallback, Page, Players, Ranking, Result, Standings
     from realtime.gateway.directory import Directory
     from realtime.gateway.hub import Hub
 
@@ -38,6 +38,7 @@ class Service:
     players: Players
     ranking: Ranking
     fallback: Fallback
+    dead_letters: DeadLetters
     batcher: Batcher
     directory: Directory
     editions: Editions

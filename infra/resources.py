@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from infra.boards_postgres import PostgresBoards
 from infra.bus_redis import RedisBus
+from infra.client_aws import AwsClient
 from infra.client_redis import BoundedRedis
+from infra.dead_letters_postgres import PostgresDeadLetters
+from infra.dead_letters_sqs import SqsDeadLetters
 from infra.fallback_postgres import PostgresFallback
 from infra.identity_jwt import JwtIdentity
 from infra.ledger_postgres import PostgresLedger
 from infra.outbox_postgres import OutboxBell, OutboxListener, PostgresOutbox
 from infra.players_postgres import PostgresPlayers
 from infra.postgres import open_pool
+from infra.queue_sqs import SqsQueue
 from infra.ranking_redis import RedisRanking
+from infra.relay import Relay
 from infra.secrets_aws import Password, RedisPassword, password_of
 from infra.sentinel_redis import RedisSentinel
 from infra.submissions_postgres import PostgresSubmissions
 from infra.warm_postgres import WarmConnections
+from realtime.core.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from infra.postgres import Pool
     from infra.settings import Settings
+    from realtime.core.ports import DeadLetters
+
+_DOUBLINGS: Final = 4
+"""So often the time doubles after which a letter is sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +47,9 @@ class NodeResources:
     boards: PostgresBoards
     players: PostgresPlayers
     fallback: PostgresFallback
-    bell: OutboxBell
+    bell: OutboxBell | Relay
+    """Rung after a commit: it tells the workers, or sends what was committed to the queue."""
+    dead_letters: DeadLetters
     ranking: RedisRanking
     bus: RedisBus
     identity: JwtIdentity
@@ -47,6 +61,19 @@ class WorkerResources:
 
     outbox: PostgresOutbox
     listener: OutboxListener
+    ledger: PostgresLedger
+    boards: PostgresBoards
+    ranking: RedisRanking
+    sentinel: RedisSentinel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionResources:
+    """What the functions talk to that a queue and a clock call."""
+
+    outbox: PostgresOutbox
+    queue: SqsQueue
+    relay: Relay
     ledger: PostgresLedger
     boards: PostgresBoards
     ranking: RedisRanking
@@ -80,18 +107,22 @@ async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
     )
     redis = _redis(settings)
     identity = JwtIdentity.from_settings(settings)
+    aws = await _queue_client(settings) if settings.queue_url else None
     try:
         yield NodeResources(
             submissions=PostgresSubmissions(warm),
             boards=PostgresBoards(primary),
             players=PostgresPlayers(primary),
             fallback=PostgresFallback(replica),
-            bell=OutboxBell(primary),
+            bell=_relay(settings, primary, _queue(settings, aws)) if aws else OutboxBell(primary),
+            dead_letters=_dead_letters(settings, primary, aws),
             ranking=RedisRanking(redis, settings.top_cache),
             bus=RedisBus(redis, settings.redis_timeout),
             identity=identity,
         )
     finally:
+        if aws is not None:
+            aws.close()
         await identity.aclose()
         await redis.aclose()
         await warm.close()
@@ -119,6 +150,72 @@ async def worker_resources(settings: Settings) -> AsyncIterator[WorkerResources]
         await listener.close()
         await redis.aclose()
         pool.terminate()
+
+
+@asynccontextmanager
+async def function_resources(settings: Settings) -> AsyncIterator[FunctionResources]:
+    """Everything of a function, for as long as the context lasts. Connected at the first use: a function that finds the store away has
+    still to tell the queue so. Raises SettingInvalid where there is no queue.
+    """  # noqa: D205 - one thought
+    if not settings.queue_url or not settings.dead_letter_url:
+        raise SettingInvalid("a function needs RANKCAST_QUEUE_URL and RANKCAST_DEAD_LETTER_URL")
+    password = _database_password(settings)
+    pool = await open_pool(settings.database_url, size=8, seconds=60.0, writer=True, lazy=True, password=password)
+    redis = _redis(settings)
+    aws = await _queue_client(settings)
+    queue = _queue(settings, aws)
+    try:
+        yield FunctionResources(
+            outbox=PostgresOutbox(pool, settings.resend_after, _DOUBLINGS),
+            queue=queue,
+            relay=_relay(settings, pool, queue),
+            ledger=PostgresLedger(pool),
+            boards=PostgresBoards(pool),
+            ranking=RedisRanking(redis, settings.top_cache),
+            sentinel=RedisSentinel(redis),
+        )
+    finally:
+        aws.close()
+        await redis.aclose()
+        pool.terminate()
+
+
+async def _queue_client(settings: Settings) -> AwsClient:
+    return await asyncio.to_thread(
+        AwsClient.open,
+        "sqs",
+        settings,
+        threads=settings.queue_in_flight,
+        seconds=settings.queue_timeout,
+        tries=settings.queue_tries,
+    )
+
+
+def _queue(settings: Settings, aws: AwsClient) -> SqsQueue:
+    return SqsQueue(
+        aws,
+        settings.queue_url,
+        settings.dead_letter_url,
+        message=settings.queue_message,
+        tries=settings.queue_tries,
+    )
+
+
+def _relay(settings: Settings, pool: Pool, queue: SqsQueue) -> Relay:
+    return Relay(
+        PostgresOutbox(pool, settings.resend_after, _DOUBLINGS),
+        queue,
+        claim=settings.queue_claim,
+        in_flight=settings.queue_in_flight,
+        sweep_every=settings.sweep_every,
+    )
+
+
+def _dead_letters(settings: Settings, pool: Pool, aws: AwsClient | None) -> DeadLetters:
+    rows = PostgresDeadLetters(pool)
+    if aws is None or not settings.dead_letter_url:
+        return rows
+    return SqsDeadLetters(rows, aws, settings.queue_url, settings.dead_letter_url)
 
 
 def _database_password(settings: Settings) -> Password | None:

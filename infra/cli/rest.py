@@ -104,6 +104,14 @@ class Rest:
             await asyncio.sleep(full_jitter(attempt, random.random()))  # noqa: S311 - spreads waits, no secret
             attempt += 1
 
+    async def dead_letters(self, limit: int) -> dict[str, Any]:
+        """What could not be read, at most `limit` of it."""
+        return dict(await self._call("GET", f"/v1/dead-letters?limit={limit}"))
+
+    async def redrive(self) -> dict[str, Any]:
+        """Let all of it be tried again; how many rows and messages that were."""
+        return dict(await self._call("POST", "/v1/dead-letters/redrive"))
+
     async def _call(self, method: str, path: str, body: object = None, key: str | None = None) -> Any:
         headers = {"Idempotency-Key": key} if key else {}
         if body is not None:

@@ -31,6 +31,8 @@ NEVER_ANSWERED = {
     "ranking_refused",
     "version_gap",
     "history_gone",
+    # What comes back from the queue or the outbox is put aside, and the reason with it.
+    "unreadable",
     # A process that does not start.
     "setting_invalid",
 }

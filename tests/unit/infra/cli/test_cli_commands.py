@@ -43,6 +43,8 @@ def test_all_commands_are_there() -> None:
         "top",
         "watch",
         "token",
+        "dead-letters",
+        "deploy",
     }
 
 

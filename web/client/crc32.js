@@ -5,12 +5,9 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, value) => {
   return value;
 });
 
-/**
- * @param {string} text taken as UTF-8
- * @returns {number} an unsigned 32-bit integer
- */
-export function crc32(text) {
+/** Of a text's UTF-8; an unsigned integer. @type {(text: string) => number} */
+export const crc32 = (text) => {
   let crc = -1;
   for (const byte of new TextEncoder().encode(text)) crc = (crc >>> 8) ^ TABLE[(crc ^ byte) & 255];
   return ~crc >>> 0;
-}
+};

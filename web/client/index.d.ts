@@ -174,7 +174,8 @@ export interface Quality {
 export interface Live {
   /** Where the service is, without a slash at the end. */
   readonly url: string;
-  readonly status: Exclude<Status, "stale">;
+  /** Never stale: topics are. */
+  readonly status: Status;
   /** The close code's text, or the error's code. */
   readonly reason: string | null;
   readonly quality: Quality;
@@ -184,7 +185,7 @@ export interface Live {
   player(board: string, player?: string): Topic<Standing>;
   /** A player and up to `radius` (1 to 10; 5 if not said) neighbours on either side. */
   around(board: string, player?: string, options?: { radius?: number }): Topic<Board>;
-  on(type: "status", listener: (status: Exclude<Status, "stale">, reason: string | null) => void): Off;
+  on(type: "status", listener: (status: Status, reason: string | null) => void): Off;
   /** `quality` has changed. */
   on(type: "quality", listener: (quality: Quality) => void): Off;
   /** Make sure of everything now, and connect now if need be. Pages that come back into sight do so by themselves. */
@@ -205,10 +206,6 @@ export interface Options {
   /** Where there is none, or another is wanted; null: server-sent events only. */
   WebSocket?: (new (url: string, protocol: string) => WebSocketLike) | null;
   fetch?: typeof fetch;
-  /** In [0, 1); spreads the waits. */
-  random?: () => number;
-  /** Milliseconds that never go back. */
-  now?: () => number;
 }
 
 /** As much of a WebSocket as is used. */

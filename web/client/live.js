@@ -11,416 +11,305 @@
  * @module
  */
 
-import { fullJitter } from "./backoff.js";
-import { Emitter } from "./emitter.js";
 import { ANSWER_MS, openEvents } from "./events.js";
-import { follow, standsAlone } from "./follow.js";
-import { OutOfStep } from "./reducer.js";
-import { openSocket } from "./socket.js";
-import { LiveError, Topic, Watch } from "./watch.js";
+import { follow, OutOfStep, standsAlone } from "./reducer.js";
+import { openSocket, SOON_MS } from "./socket.js";
+import { Emitter, LiveError, Topic } from "./topic.js";
 
-/** @import { Options } from "./index.d.ts" */
+/** @typedef {import("./inside.d.ts").Watch} Watch */
 
-/** A connection that held this long was a good one: the next loss starts from the shortest wait. */
+export { LiveError };
+
+/** What held this long was a good connection: the next loss starts from the shortest wait. */
 export const STEADY_MS = 10_000;
-/** A snapshot is asked for within this time, at random: a fault must not become a storm of them. */
+/** A snapshot is asked for within this, at random: a fault must not become a storm of them. */
 export const RESYNC_MS = 1_000;
-/** A node behind what was shown may catch up; after this long it is the board that began anew. */
+/** A node that is behind what was shown may catch up; after this long the board has begun anew. */
 export const BEHIND_MS = 10_000;
+export const BASE_MS = 500;
+export const CAP_MS = 15_000;
 
-/** The same subscription may succeed later. */
-const PASSING = /^(unavailable|overloaded|not_yet|rate_limited|internal|store_unavailable|ranking_(unavailable|refused))$/;
+/** The same may succeed later. */
+const PASSING = /available|overloaded|not_yet|internal|ranking_|rate_/;
+
+/** Full jitter: the clients of a node that died do not return as one herd. @param {number} attempt */
+const jitter = (attempt) => Math.random() * Math.min(CAP_MS, BASE_MS * 2 ** attempt);
 
 /** @type {typeof import("./index.d.ts").connect} */
 export const connect = (url = "/", options = {}) => new Live(url, options);
 
-export { LiveError };
-
 class Live extends Emitter {
-  /** @type {"connecting" | "live" | "offline" | "closed"} */
-  status = "connecting";
-  /** @type {string | null} */
-  reason = null;
-  quality = {
-    transport: /** @type {"websocket" | "events" | null} */ (null),
-    latency: /** @type {number | null} */ (null),
+  quality = /** @type {any} */ ({
+    transport: null,
+    latency: null,
     reconnects: -1,
     resumed: 0,
     snapshots: 0,
     outOfStep: 0,
-  };
+  });
   #options;
-  #now;
-  #random;
-  /** @type {import("./socket.js").Link | null} */
-  #link = null;
-  /** @type {Map<number, Watch>} */
-  #watches = new Map();
+  #link = /** @type {import("./inside.d.ts").Link | null} */ (null);
+  #watches = /** @type {Set<Watch>} */ (new Set());
   #lastId = 0;
   #attempt = 0;
   /** The token is presented: questions may be asked. */
   #ready = false;
-  #presented = false;
   #hadSocket = false;
   #openedAt = Infinity;
-  /** When the node told us to come. @type {number | null} */
-  #returnAt = null;
-  /** @type {any} */
-  #timer;
+  /** When a node that leaves told us to come. */
+  #returnAt = 0;
+  #timer = /** @type {any} */ (0);
+  #page = new AbortController();
 
-  /**
-   * @param {string | URL} url
-   * @param {Options} options
-   */
+  /** @param {string | URL} url @param {import("./index.d.ts").Options} options */
   constructor(url, options) {
     super();
     const { href } = new URL(url, globalThis.location?.href);
     this.url = href.replace(/^ws/, "http").replace(/\/?(v1\/live\/?)?([?#].*)?$/, "");
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
-    this.#random = options.random ?? Math.random;
-    this.#listen("addEventListener");
+    const wake = () => globalThis.document?.visibilityState !== "hidden" && this.wake();
+    for (const type of ["online", "offline", "pageshow", "visibilitychange"]) {
+      globalThis.addEventListener?.(type, wake, this.#page);
+    }
     this.#connect();
   }
 
-  /**
-   * @param {string} board
-   * @param {{limit?: number}} [options]
-   */
+  /** @param {string} board */
   top(board, { limit = 10 } = {}) {
     return this.#join({ board, view: "top", limit });
   }
 
-  player(board = "", player = "me") {
+  /** @param {string} board */
+  player(board, player = "me") {
     return this.#join({ board, view: "player", player });
   }
 
-  around(board = "", player = "me", { radius = 5 } = {}) {
+  /** @param {string} board */
+  around(board, player = "me", { radius = 5 } = {}) {
     return this.#join({ board, view: "around", player, radius });
   }
 
   wake() {
-    if (this.status === "closed") return;
     if (this.#link) {
-      this.#link.wake();
-      for (const watch of this.#watches.values()) if (!watch.waits) this.#ask(watch);
-    } else if (this.#returnAt === null) {
+      for (const watch of this.#watches) if (!watch.waits) this.#ask(watch, SOON_MS);
+    } else if (!this.#returnAt && this.status !== "closed") {
       this.#attempt = 0;
       this.#connect();
     }
   }
 
   close() {
-    this.#end(null);
+    this.#end();
   }
 
-  // -- the page --------------------------------------------------------------------------------------------------------
-
-  /** @param {"addEventListener" | "removeEventListener"} method */
-  #listen(method) {
-    for (const type of ["online", "offline", "pageshow"]) globalThis[method]?.(type, this.#onWake);
-    globalThis.document?.[method]("visibilitychange", this.#onWake);
-  }
-
-  #onWake = (/** @type {any} */ { type, persisted }) => {
-    if (type === "pageshow" ? persisted : globalThis.document?.visibilityState !== "hidden") this.wake();
-  };
-
-  // -- connections -----------------------------------------------------------------------------------------------------
+  // -- connections
 
   #connect() {
     clearTimeout(this.#timer);
-    this.#returnAt = null;
+    this.#returnAt = 0;
     const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = this.#options;
-    // Every other attempt goes the other way; rarely where a WebSocket has got through before.
-    const socket = WebSocket && (this.#hadSocket ? this.#attempt % 4 < 3 : this.#attempt % 2 === 0);
+    // Every other attempt goes the other way; every fourth where a WebSocket has got through before.
+    const socket = WebSocket && (this.#hadSocket ? this.#attempt % 4 < 3 : this.#attempt % 2 < 1);
     this.#attempt += 1;
     this.quality.transport = socket ? "websocket" : "events";
-    const ears = {
-      hear: (/** @type {any} */ message) => this.#hear(message),
-      lost: (/** @type {number} */ code, reason = "", wait = 0) => this.#lost(code, reason, wait),
-      measured: (/** @type {number} */ ms) => {
-        this.quality.latency = ms;
-        this.emit("quality", this.quality);
-      },
-      now: this.#now,
-    };
-    if (socket) {
-      try {
-        this.#link = openSocket(this.url, WebSocket, ears);
-      } catch {
-        this.#lost(1006);
-      }
-    } else {
-      this.#link = openEvents(this.url, fetch.bind(globalThis), ears);
-      this.#begin();
+    /** @type {import("./inside.d.ts").Ears} */
+    const ears = { hear: (message) => this.#hear(message), lost: (...told) => this.#lost(...told) };
+    try {
+      this.#link = socket ? openSocket(this.url, WebSocket, ears) : openEvents(this.url, fetch.bind(globalThis), ears);
+      if (!socket) this.#present();
+    } catch {
+      this.#lost();
     }
   }
 
-  /** Present the token, then ask for everything. */
-  async #begin() {
-    const link = this.#link;
-    if (!(await this.#present()) || link !== this.#link) return;
-    this.#ready = true;
-    for (const watch of this.#watches.values()) this.#ask(watch);
-  }
-
+  /** The token first; then everything is asked for. */
   async #present() {
-    const { token } = this.#options;
     const link = this.#link;
-    let given = token;
-    if (typeof token === "function") {
-      const patience = setTimeout(() => this.#drop("token_failed", link), ANSWER_MS);
-      try {
-        given = await token();
-      } catch {
-        this.#drop("token_failed", link);
-      }
-      clearTimeout(patience);
+    // While the last one holds: the node closes the connection in time, and the next one asks again.
+    const fail = () => this.#ready || link !== this.#link || this.#lost(1006, "token_failed");
+    const patience = setTimeout(fail, ANSWER_MS);
+    let { token } = this.#options;
+    try {
+      if (typeof token === "function") token = await token();
+    } catch {
+      fail();
     }
-    if (link !== this.#link) return false;
-    this.#presented = !!given;
-    if (given) link?.send({ op: "auth", token: given });
-    return true;
-  }
-
-  #drop(reason = "", link = this.#link) {
-    if (!link || link !== this.#link) return;
-    link.close();
-    this.#lost(1006, reason);
+    clearTimeout(patience);
+    if (link !== this.#link) return;
+    if (token) link?.send({ op: "auth", token });
+    if (this.#ready) return;
+    this.#ready = true;
+    for (const watch of this.#watches) this.#ask(watch);
   }
 
   #lost(code = 1006, reason = "", wait = 0) {
     this.#forget();
-    // 4100 to 4199 do not come back, nor does whoever broke the protocol: it breaks it again.
-    if ((code >= 4100 && code < 4200) || code === 1002 || code === 1007) return this.#end(reason || String(code));
-    const now = this.#now();
+    // 4100 to 4199 do not come back, nor does whoever broke the protocol.
+    if ((code >= 4100 && code < 4200) || code === 1002 || code === 1007) return this.#end(reason || `${code}`);
+    const now = performance.now();
     if (now - this.#openedAt >= STEADY_MS) this.#attempt = 0;
     this.#openedAt = Infinity;
-    if (this.#returnAt !== null) wait = Math.max(0, this.#returnAt - now);
-    if (this.#returnAt === null || this.#attempt > 1) wait += fullJitter(Math.max(0, this.#attempt - 1), this.#random);
+    wait = Math.max(wait, this.#returnAt - now);
+    if (!this.#returnAt || this.#attempt > 1) wait += jitter(Math.max(0, this.#attempt - 1));
     this.#timer = setTimeout(() => this.#connect(), wait);
-    if (this.status === "live" || this.#attempt > 1) this.#tell("offline", reason || null);
+    if (this.status === "live" || this.#attempt > 1) this.#tell("offline", reason);
   }
 
   #forget() {
-    this.#link = null;
-    this.#ready = this.#presented = false;
-    this.quality.transport = this.quality.latency = null;
+    this.#link?.close();
+    this.#link = this.quality.transport = this.quality.latency = null;
+    this.#ready = false;
     clearTimeout(this.#timer);
-    for (const watch of this.#watches.values()) {
+    for (const watch of this.#watches) {
       clearTimeout(watch.timer);
-      watch.topic = null;
+      watch.topic = undefined;
       watch.asked = watch.proved = false;
       watch.waits = true;
-      if (!watch.topics.size) this.#watches.delete(watch.id);
+      if (!watch.topics.size) this.#watches.delete(watch);
     }
   }
 
-  /** @param {string | null} reason an error's, where it is one */
-  #end(reason) {
-    if (this.status === "closed") return;
-    this.#listen("removeEventListener");
-    this.#link?.close();
+  #end(reason = "") {
+    this.#page.abort();
     this.#forget();
     this.#tell("closed", reason);
-    for (const watch of this.#watches.values()) this.#fail(watch, reason);
+    for (const watch of this.#watches) this.#fail(watch, reason);
   }
 
-  /**
-   * @param {Live["status"]} status
-   * @param {string | null} reason
-   */
-  #tell(status, reason = null) {
-    if (status !== this.status || reason !== this.reason) {
-      this.status = status;
-      this.reason = reason;
-      this.emit("status", status, reason);
-    }
-    for (const watch of this.#watches.values()) this.#tellOf(watch);
+  /** @type {(status: Live["status"], reason?: string) => void} */
+  #tell(status, reason) {
+    this.tell(status, reason);
+    for (const watch of this.#watches) this.#tellOf(watch);
   }
 
-  // -- what the node says ----------------------------------------------------------------------------------------------
+  // -- what the node says
 
   /** @param {any} message */
   #hear(message) {
+    const { type, id, topic, code } = message;
     if (this.#openedAt === Infinity) {
-      this.#openedAt = this.#now();
+      this.#openedAt = performance.now();
       this.quality.reconnects += 1;
       this.#tell("live");
     }
-    switch (message.type) {
-      case "welcome":
-        if (this.quality.transport === "websocket") {
-          this.#hadSocket = true;
-          this.#begin();
-        }
-        return;
-      case "authenticated":
-        this.#presented = false;
-        return;
-      case "drain":
-        if (this.#returnAt !== null) return;
-        this.#returnAt = this.#now() + message.reconnect_in_ms;
-        this.#timer = setTimeout(() => this.#drop(), message.reconnect_in_ms);
-        return;
-      case "subscribed":
-        this.#subscribed(message);
-        return;
-      case "unsubscribed":
-        // One that was asked for under two names was let go under one of them.
-        for (const watch of this.#of(message, true)) this.#again(watch, 0);
-        return;
-      case "error":
-        this.#refused(message);
-        return;
-      case "snapshot":
-      case "delta":
-      case "check":
-      case "rank":
-      case "stale":
-      case "fresh":
-        for (const watch of this.#of(message)) this.#take(watch, message);
+    if (type === "welcome" && this.#bySocket) {
+      this.#hadSocket = true;
+      this.#present();
+    } else if (type === "pong") {
+      this.quality.latency = message.after;
+      this.emit("quality", this.quality);
+    } else if (type === "drain" && !this.#returnAt) {
+      this.#returnAt = performance.now() + message.reconnect_in_ms;
+      this.#timer = setTimeout(() => this.#lost(), message.reconnect_in_ms);
+    } else if (code === "token_expiring" || (type === "error" && !id && !topic)) this.#refused(code);
+    // More than one where a player is watched as `me`, too.
+    else for (const watch of this.#watches) if (id ? id === watch.id : topic && topic === watch.topic) this.#take(watch, message);
+  }
+
+  get #bySocket() {
+    return this.quality.transport === "websocket";
+  }
+
+  /** @param {string} code of what is said of the token, or of the connection */
+  #refused(code) {
+    if (code === "token_expiring") {
+      // A request keeps the token that it came with.
+      if (this.#bySocket && typeof this.#options.token === "function") this.#present();
     }
+    // What was asked with the token would be refused, too.
+    else if (code === "unauthenticated") this.#end(code);
+    else if (PASSING.test(code) && code !== "rate_limited") this.#lost(1006, code);
   }
 
-  /**
-   * @param {any} message
-   * @param {boolean} [byTopic]
-   * @returns {Watch[]} more than one where a player is watched as `me`, too
-   */
-  #of({ id, topic }, byTopic) {
-    return [...this.#watches.values()].filter((watch) => (id && !byTopic ? watch.id === id : topic && watch.topic === topic));
+  /** @type {(watch: Watch, message: any) => void} */
+  #take(watch, message) {
+    const { type, topic, mode, code } = message;
+    if (type === "subscribed") this.#subscribed(watch, topic, mode);
+    // One that was asked for under two names was let go under one of them.
+    else if (type === "unsubscribed") this.#again(watch, 0);
+    else if (type === "error") {
+      watch.topic = undefined;
+      watch.reason = code;
+      if (watch.topics.size && PASSING.test(code)) this.#again(watch, jitter(watch.attempt++));
+      else this.#fail(watch, code, message.message);
+    } else if (/snapshot|delta|check|rank|stale|fresh/.test(type)) this.#follow(watch, message);
   }
 
-  /** @param {any} message */
-  #subscribed({ id, topic, mode }) {
-    const watch = this.#watches.get(id);
-    if (!watch) return;
+  /** @type {(watch: Watch, topic: string, mode: string) => void} */
+  #subscribed(watch, topic, mode) {
+    const { held } = watch;
     watch.topic = topic;
     watch.asked = false;
-    if (!watch.topics.size) this.#unwatch(watch);
+    if (!watch.topics.size) this.#leave(watch);
     else if (mode === "snapshot") this.quality.snapshots += 1;
-    else if (watch.inStep && watch.held.topic === topic) {
+    else if (watch.inStep && held.topic === topic) {
       this.quality.resumed += 1;
-      this.#proved(watch);
       // Whether the ranking is away is said anew.
-      if (watch.held.asOf !== null) this.#show(watch, { ...watch.held, asOf: null }, mode);
-    } else this.#outOfStep(watch);
+      this.#prove(watch, held.asOf === null ? held : { ...held, asOf: null }, mode);
+    } else this.#resync(watch);
   }
 
-  /**
-   * @param {Watch} watch
-   * @param {import("./index.d.ts").Message} message
-   */
-  #take(watch, message) {
+  /** @type {(watch: Watch, message: any) => void} */
+  #follow(watch, message) {
+    const { held } = watch;
     const alone = standsAlone(message);
     if (watch.waits && !alone) return;
-    let held;
+    let next;
     try {
-      held = follow(watch.held, message);
+      next = follow(held, message);
     } catch (error) {
-      if (error instanceof OutOfStep) return this.#outOfStep(watch);
+      if (error instanceof OutOfStep) return this.#resync(watch);
       throw error;
     }
-    if (alone) {
-      const { epoch, version } = watch.held ?? {};
-      if (held.epoch === epoch && held.version < version && this.#now() < (watch.behind ??= this.#now()) + BEHIND_MS) {
-        return this.#again(watch, RESYNC_MS * this.#random());
-      }
-      watch.inStep = true;
-      this.#proved(watch);
+    const now = performance.now();
+    if (alone && next.epoch === held?.epoch && next.version < held.version && now < (watch.patience ||= now + BEHIND_MS)) {
+      return this.#again(watch, RESYNC_MS * Math.random());
     }
-    if (held !== watch.held) this.#show(watch, held, message.type);
+    this.#prove(watch, next, message.type);
     for (const topic of watch.topics) topic.emit("event", message);
   }
 
-  /** @param {Watch} watch */
-  #proved(watch) {
-    clearTimeout(watch.timer);
-    watch.waits = false;
-    watch.proved = true;
-    watch.behind = watch.reason = null;
-    watch.attempt = 0;
-    this.#tellOf(watch);
-  }
+  // -- what is watched
 
-  /** @param {any} error */
-  #refused(error) {
-    const { code, id, topic } = error;
-    const passes = PASSING.test(code);
-    if (code === "token_expiring") {
-      // Without a new one the node closes the connection, and the next one asks again. A request keeps its token.
-      if (typeof this.#options.token === "function" && this.quality.transport === "websocket") this.#present();
-    } else if (id === undefined && !topic) {
-      // What was asked with the token would be refused, too.
-      if (code === "unauthenticated") this.#end(code);
-      else if (passes && this.#presented) this.#drop(code);
-    }
-    else for (const watch of this.#of(error)) {
-      watch.topic = null;
-      watch.asked = false;
-      if (!passes || !watch.topics.size) this.#fail(watch, code, error.message);
-      else {
-        watch.reason = code;
-        this.#again(watch, fullJitter(watch.attempt++, this.#random));
-      }
-    }
-  }
-
-  // -- watches ---------------------------------------------------------------------------------------------------------
-
-  /**
-   * @param {Record<string, unknown>} request
-   * @returns {any}
-   */
+  /** @type {(request: any) => any} */
   #join(request) {
     const wish = JSON.stringify(request);
-    let watch = [...this.#watches.values()].find((one) => JSON.stringify(one.request) === wish);
-    if (!watch) this.#watches.set(++this.#lastId, (watch = new Watch(this.#lastId, request)));
-    const joined = watch;
+    const same = [...this.#watches].find((one) => one.wish === wish);
+    /** @type {Watch} */
+    const watch = same ?? { id: ++this.#lastId, wish, request, topics: new Set(), waits: true, reason: null, attempt: 0, patience: 0 };
     const topic = new Topic(() => {
-      if (joined.topics.delete(topic) && !joined.topics.size) this.#unwatch(joined);
+      if (watch.topics.delete(topic) && !watch.topics.size) this.#leave(watch);
     });
-    joined.topics.add(topic);
-    if (this.status === "closed") this.#fail(joined, this.reason);
-    else {
-      if (joined.proved) topic.show(joined.held, "snapshot");
-      this.#tellOf(joined);
-      if (joined.topics.size === 1 && !joined.asked) this.#ask(joined);
-    }
+    this.#watches.add(watch);
+    watch.topics.add(topic);
+    if (watch.proved) topic.show(watch.held, "snapshot");
+    if (this.status === "closed") this.#fail(watch, this.reason);
+    else if (watch.topics.size < 2 && !watch.asked) this.#ask(watch);
+    this.#tellOf(watch);
     return topic;
   }
 
   /** @param {Watch} watch */
-  #ask(watch) {
+  #ask(watch, patience = ANSWER_MS) {
     clearTimeout(watch.timer);
     if (!this.#ready || !watch.topics.size) return;
     watch.waits = watch.asked = true;
-    watch.timer = setTimeout(() => this.#drop(), ANSWER_MS);
-    this.#link?.send({ op: "subscribe", id: watch.id, ...watch.request, resume: this.#resume(watch) });
-  }
-
-  /**
-   * One watch of a topic leads on: for the next the node would repeat it to both.
-   * @param {Watch} watch
-   */
-  #resume({ id, held, inStep }) {
-    const first = [...this.#watches.values()].find((one) => one.inStep && one.held.topic === held?.topic);
-    return inStep && first?.id === id ? { epoch: held.epoch, version: held.version } : undefined;
+    watch.timer = setTimeout(() => this.#lost(), patience);
+    const { id, held } = watch;
+    // One watch of a topic leads on: for another the node would repeat it to both.
+    const first = [...this.#watches].find((one) => one.inStep && one.held.topic === held?.topic);
+    const resume = first === watch ? { epoch: held.epoch, version: held.version } : undefined;
+    this.#link?.send({ op: "subscribe", id, ...watch.request, resume });
   }
 
   /** @param {Watch} watch */
-  #outOfStep(watch) {
+  #resync(watch) {
     this.quality.outOfStep += 1;
     watch.inStep = false;
-    this.#again(watch, RESYNC_MS * this.#random());
+    this.#again(watch, RESYNC_MS * Math.random());
   }
 
-  /**
-   * @param {Watch} watch
-   * @param {number} wait milliseconds
-   */
+  /** @type {(watch: Watch, wait: number) => void} */
   #again(watch, wait) {
     clearTimeout(watch.timer);
     watch.waits = true;
@@ -429,14 +318,12 @@ class Live extends Emitter {
     this.#tellOf(watch);
   }
 
-  /**
-   * @param {Watch} watch
-   * @param {any} held
-   * @param {string} cause
-   */
-  #show(watch, held, cause) {
-    watch.held = held;
-    for (const topic of watch.topics) topic.show(held, cause);
+  /** @type {(watch: Watch, held: any, cause: string) => void} */
+  #prove(watch, held, cause) {
+    clearTimeout(watch.timer);
+    const isNew = held !== watch.held;
+    Object.assign(watch, { held, inStep: true, proved: true, waits: false, reason: null, attempt: 0, patience: 0 });
+    if (isNew) for (const topic of watch.topics) topic.show(held, cause);
     this.#tellOf(watch);
   }
 
@@ -447,18 +334,14 @@ class Live extends Emitter {
       else if (!held) topic.tell("connecting", reason);
       else if (!proved) topic.tell("stale", reason ?? "resync");
       else if (held.asOf !== null) topic.tell("stale", "ranking_away");
-      else topic.tell("live", null);
+      else topic.tell("live");
     }
   }
 
-  /**
-   * @param {Watch} watch
-   * @param {string | null} code
-   * @param {string} [message]
-   */
+  /** @type {(watch: Watch, code: string | null, message?: string) => void} */
   #fail(watch, code, message) {
     clearTimeout(watch.timer);
-    this.#watches.delete(watch.id);
+    this.#watches.delete(watch);
     for (const topic of watch.topics) {
       if (code) topic.error = new LiveError(code, message);
       topic.tell("closed", code);
@@ -466,13 +349,13 @@ class Live extends Emitter {
   }
 
   /** @param {Watch} watch */
-  #unwatch(watch) {
-    const { id, topic } = watch;
-    const events = this.quality.transport === "events";
+  #leave(watch) {
+    const { id, topic, asked } = watch;
     // Only the answer tells the topic.
-    if (watch.asked && !events) return;
+    if (asked && this.#bySocket) return;
     clearTimeout(watch.timer);
-    this.#watches.delete(id);
-    if (events || (topic && !this.#of({ topic }).length)) this.#link?.send({ op: "unsubscribe", id, topic });
+    this.#watches.delete(watch);
+    if (!this.#bySocket) this.#link?.send({ op: "unsubscribe", id });
+    else if (topic && ![...this.#watches].some((one) => one.topic === topic)) this.#link?.send({ op: "unsubscribe", topic });
   }
 }

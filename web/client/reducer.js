@@ -1,109 +1,82 @@
-/**
- * What messages make of a list, a top or the rows around a player. Pure: `apply(snapshot, deltas)` equals a fresh snapshot,
- * or throws OutOfStep. Nothing is changed in place, and an entry that is not touched stays the same object.
- *
- * @module
- */
+/** What messages make of what is held. Pure; nothing is changed in place. @module */
 
 import { crc32 } from "./crc32.js";
 
-/** @import { Board, Check, Delta, Entry, Op, Snapshot } from "./index.d.ts" */
-/** @typedef {Board} State */
-
-/** The state does not lead to where this message starts: ask for a snapshot. */
+/** It does not follow: ask for a snapshot. */
 export class OutOfStep extends Error {}
 
-/**
- * @param {unknown} fits
- * @param {string} why
- * @returns {asserts fits}
- */
-export function must(fits, why) {
-  if (!fits) throw new OutOfStep(why);
-}
+const must = (/** @type {unknown} */ fits) => {
+  if (!fits) throw new OutOfStep();
+};
 
-/**
- * @param {Snapshot} message
- * @returns {Board}
- */
-export function fromSnapshot({ topic, epoch, version, total, ranks, position, entries }) {
-  const first = entries[0]?.rank ?? (position === null ? null : 1);
-  position ??= first && first - 1;
-  return placed({ topic, epoch, version, total, ranks, first, position, asOf: null, entries });
-}
+/** @type {(message: any) => boolean} whether it needs nothing before it */
+export const standsAlone = ({ type, from, version }) => type === "snapshot" || (type === "rank" && from === version);
 
-/**
- * @param {Board} state
- * @param {Delta} delta
- * @returns {Board}
- */
-export function applyDelta(state, delta) {
-  must(delta.epoch === state.epoch && delta.from === state.version, "a delta from elsewhere");
-  const entries = [...state.entries];
-  for (const op of delta.ops) applyOp(entries, op);
-  // A top begins where it always does, and says nothing of it.
-  const { to: version, total, position = state.position, rank: first = state.first } = delta;
-  return placed({ ...state, version, total, position, first, entries });
-}
-
-/**
- * It proves the list, and carries version and total forward.
- *
- * @param {Board} state
- * @param {Check} check
- * @returns {Board}
- */
-export function applyCheck(state, { epoch, version, total, crc, position = state.position }) {
-  must(epoch === state.epoch, "another epoch");
-  // A snapshot of our own may be newer than what the node last told everybody.
-  if (version < state.version) return state;
-  must(crc === checksum(state.entries) && position === state.position, "another list");
-  return { ...state, version, total };
-}
-
-/**
- * @param {readonly Pick<Entry, "player" | "seq" | "name">[]} entries
- * @returns {number} CRC-32 of the UTF-8 lines `player\tseq\tname\n`
- */
-export function checksum(entries) {
-  return crc32(entries.map(({ player, seq, name }) => `${player}\t${seq}\t${name ?? ""}\n`).join(""));
-}
-
-/**
- * @param {Entry[]} entries changed in place
- * @param {Op} op
- */
-function applyOp(entries, op) {
-  const [kind, index, third] = op;
-  const size = entries.length;
-  const within = (/** @type {unknown} */ place, bound = size) =>
-    must(Number.isInteger(place) && Number(place) >= 0 && Number(place) < bound, "no such row");
-  within(index, kind === "in" ? size + 1 : size);
-  if (kind === "in") entries.splice(index, 0, /** @type {Entry} */ (third));
-  else if (kind === "set") entries[index] = { ...entries[index], .../** @type {object} */ (third) };
-  else if (kind === "out") entries.splice(index, 1);
-  else {
-    must(kind === "move", "an unknown op");
-    within(third);
-    const [entry] = entries.splice(index, 1);
-    entries.splice(op[2], 0, { ...entry, ...op[3] });
+/** @type {(held: any, message: any) => any} `held` itself where nothing is new */
+export const follow = (held, message) => {
+  const { type, from, ...told } = message;
+  const { topic, epoch, version, total, rank, entries } = told;
+  if (type === "snapshot") {
+    const first = entries[0]?.rank ?? (told.position === null ? null : 1);
+    return placed({ topic, epoch, version, total, ranks: told.ranks, first, position: told.position ?? (first && first - 1), asOf: null, entries });
   }
-}
+  if (standsAlone(message)) held = { epoch, version };
+  must(held);
+  const { position = held.position } = told;
+  if (type === "stale" || type === "fresh") {
+    const asOf = told.as_of ?? null;
+    return asOf === held.asOf ? held : { ...held, asOf };
+  }
+  must(epoch === held.epoch);
+  if (type === "check") {
+    // What was told to us alone may be newer than what everybody is told.
+    if (version < held.version) return held;
+    must(told.crc === checksum(held.entries ?? (held.seq === null ? [] : [held])));
+    must(position === held.position && (held.entries || rank === held.rank));
+    return { ...held, version, ...(held.entries ? { total } : { of: total, moved: 0, passed_by: [] }) };
+  }
+  must(from === held.version);
+  // Whom `me` stands for is said by the name of the topic alone.
+  if (type === "rank") return { ...told, player: topic.slice(topic.lastIndexOf("/") + 1), asOf: held.asOf ?? null };
+  const rows = [...held.entries];
+  for (const op of told.ops) apply(rows, op);
+  return placed({ ...held, version: told.to, total, position, first: rank === undefined ? held.first : rank, entries: rows });
+};
 
-/**
- * @param {Board} state rows in order
- * @returns {Board} with the rank of each row that follows from its place
- */
-function placed(state) {
-  /** @type {Entry | undefined} */
-  let above;
-  const entries = state.entries.map((entry, index) => {
-    let rank = (state.position ?? 0) + index + 1;
-    // Canonical text: a list joins to its elements, and one integer has one spelling on the wire.
-    if (state.ranks === "competition" && (!above || String(above.score) === String(entry.score))) {
-      rank = above?.rank ?? state.first ?? 1;
-    }
-    return (above = entry.rank === rank ? entry : { ...entry, rank });
+/** @type {(entries: readonly any[]) => number} CRC-32 of the lines `player\tseq\tname\n` */
+export const checksum = (entries) =>
+  crc32(entries.map(({ player, seq, name }) => `${player}\t${seq}\t${name ?? ""}\n`).join(""));
+
+/** @type {(rows: any[], op: any[]) => void} */
+const apply = (rows, [kind, at, what, patch]) => {
+  const within = (/** @type {any} */ place, more = 0) => must(Number.isInteger(place) && place >= 0 && place < rows.length + more);
+  within(at, kind === "in" ? 1 : 0);
+  if (kind === "in") rows.splice(at, 0, what);
+  else if (kind === "set") rows[at] = { ...rows[at], ...what };
+  else {
+    const [row] = rows.splice(at, 1);
+    if (kind === "move") {
+      within(what, 1);
+      rows.splice(what, 0, { ...row, ...patch });
+    } else must(kind === "out");
+  }
+};
+
+/** @type {(state: any) => any} each row under the rank that its place gives it */
+const placed = (state) => {
+  let above = /** @type {any} */ (null);
+  const entries = state.entries.map((/** @type {any} */ row, /** @type {number} */ index) => {
+    // As text: a list joins to its elements, and an integer has one spelling on the wire.
+    const shared = state.ranks === "competition" && (!above || `${above.score}` === `${row.score}`);
+    const rank = shared ? (above?.rank ?? state.first ?? 1) : (state.position ?? 0) + index + 1;
+    return (above = row.rank === rank ? row : { ...row, rank });
   });
   return { ...state, entries };
-}
+};
+
+/** @type {(shown: any, unseen: any, newest: any) => any} `newest` as it looks to who saw `shown` and missed `unseen` */
+export const since = (shown, unseen, newest) => {
+  if (!newest.passed_by || shown?.topic !== newest.topic) return newest;
+  const moved = shown.rank && newest.rank && shown.rank - newest.rank;
+  return { ...newest, moved: moved ?? 0, passed_by: [...new Set([...newest.passed_by, ...(unseen?.passed_by ?? [])])].slice(0, 3) };
+};

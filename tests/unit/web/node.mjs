@@ -132,10 +132,14 @@ export class Node {
 
   constructor() {
     mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    mock.method(performance, "now", () => this.time);
+    this.chance = 0.5;
+    mock.method(Math, "random", () => this.chance);
   }
 
   /** Begin, by WebSocket unless the options say otherwise. */
-  async connect(options = {}) {
+  async connect({ chance = this.chance, ...options } = {}) {
+    this.chance = chance;
     const node = this;
     const WebSocket = class extends Socket {
       constructor(url, protocol) {
@@ -148,7 +152,7 @@ export class Node {
         node.requests.push(new Request(url, init, resolve));
         init.signal.addEventListener("abort", () => reject(init.signal.reason));
       });
-    this.live = connect("http://node", { WebSocket, fetch, random: () => 0.5, now: () => this.time, ...options });
+    this.live = connect("http://node", { WebSocket, fetch, ...options });
     this.live.on("status", (status, reason) => this.statuses.push(reason ? `${status} ${reason}` : status));
     await settled();
     return this.sockets[0];
@@ -183,5 +187,6 @@ export class Node {
   end() {
     this.live?.close();
     mock.timers.reset();
+    mock.restoreAll();
   }
 }

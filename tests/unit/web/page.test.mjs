@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { BASE_MS, CAP_MS, fullJitter } from "../../../web/client/backoff.js";
 import { remaining } from "../../../web/page/motion.js";
 import { MOMENT_MS, Movements } from "../../../web/page/movement.js";
 import { codesOf, exampleOf, fieldsOf, typeOf } from "../../../web/page/schema.js";
@@ -61,13 +60,6 @@ test("a distance decays without a jump from all of it to nothing", () => {
   for (let ms = 0; ms < 700; ms += 10) {
     assert.ok(remaining(ms) > remaining(ms + 10));
     assert.ok(remaining(ms) - remaining(ms + 10) < 0.09);
-  }
-});
-
-test("a wait to come back is random below a bound that grows and ends", () => {
-  assert.equal(fullJitter(3, () => 0), 0);
-  for (let attempt = 0; attempt < 2000; attempt += 1) {
-    assert.equal(fullJitter(attempt, () => 1), Math.min(CAP_MS, BASE_MS * 2 ** attempt));
   }
 });
 

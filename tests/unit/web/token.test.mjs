@@ -84,7 +84,7 @@ for (const [what, token] of [
 
 test("a function that never answers does not keep the connection for ever, nor is heard too late", async () => {
   let give;
-  await node.connect({ random: () => 0, token: () => new Promise((resolve) => (give ??= resolve)) });
+  await node.connect({ chance: 0, token: () => new Promise((resolve) => (give ??= resolve)) });
   await node.socket.hear(welcome);
   await node.pass(ANSWER_MS);
   assert.equal(node.statuses.at(-1), "offline token_failed");

@@ -27,7 +27,6 @@ ARTIFACTS: Final = "artifacts.yaml"
 GLOBAL: Final = "global.yaml"
 EDGE_REGION: Final = "us-east-1"
 """Where CloudFront takes its certificate and web ACL from."""
-_SHARED: Final = ("Name", "Domain", "HostedZone", "RequestsPerAddress")
 
 
 class Declined(DeployError):
@@ -143,10 +142,12 @@ class Deployment:
         if self._account.region == EDGE_REGION:
             return {}
         name = f"{self._wish.name}-global"
-        known = self._stacks(EDGE_REGION).state(name)
-        given = {one: value for one, value in self._wish.parameters.items() if one in _SHARED}
-        if known is None and (kept := self._stacks(self._account.region).state(self._wish.name)) is not None:
-            given = {one: kept.parameters[one] for one in _SHARED if one in kept.parameters} | given
+        chosen = dict(self._wish.parameters)
+        if self._stacks(EDGE_REGION).state(name) is None:
+            kept = self._stacks(self._account.region).state(self._wish.name)
+            chosen = {**(kept.parameters if kept else {}), **chosen}
+        declared = self._templates.parsed(GLOBAL)["Parameters"]
+        given = {one: value for one, value in chosen.items() if one in declared}
         outputs = self._change(name, GLOBAL, {**given, "Name": self._wish.name}, region=EDGE_REGION).outputs
         return {"EdgeCertificate": outputs["CertificateArn"], "EdgeAcl": outputs["AclArn"]}
 

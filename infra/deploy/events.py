@@ -54,12 +54,18 @@ class Follower:
 
     def news(self) -> Iterator[Event]:
         """What happened since the last look, oldest first. Raises AccountRefused."""
-        for stack, layer in list(self._layers.items()):
-            fresh = [one for one in self._read(stack) if one["EventId"] not in self._seen]
-            for one in reversed(fresh):
-                self._seen.add(one["EventId"])
-                if self._since is None or one["Timestamp"] >= self._since:
-                    yield self._heard(one, stack, layer)
+        looked: set[str] = set()
+        # A layer that is met on the way is looked at in the same go: this may be the last.
+        while waiting := [one for one in self._layers.items() if one[0] not in looked]:
+            for stack, layer in waiting:
+                looked.add(stack)
+                yield from self._news_of(stack, layer)
+
+    def _news_of(self, stack: str, layer: str) -> Iterator[Event]:
+        for one in reversed([one for one in self._read(stack) if one["EventId"] not in self._seen]):
+            self._seen.add(one["EventId"])
+            if self._since is None or one["Timestamp"] >= self._since:
+                yield self._heard(one, stack, layer)
 
     def _heard(self, one: dict[str, Any], stack: str, layer: str) -> Event:
         reason = one.get("ResourceStatusReason", "")

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from infra.cli import board, dead_letters, import_scores, migrate, replay, submit, token, top, up, watch
+from infra.cli import board, dead_letters, deploy, import_scores, migrate, replay, submit, token, top, up, watch
 from infra.cli.teaching import TaughtGroup
 from realtime.core.errors import RankcastError
 
@@ -44,6 +44,7 @@ for command in (
     token.token,
     migrate.migrate,
     dead_letters.dead_letters,
+    deploy.deploy,
 ):
     cli.add_command(command)
 

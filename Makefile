@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := $(wildcard realtime/gateway/*.[ch])
 
-.PHONY: run install install-dev emulators test check bench clean
+.PHONY: run install install-dev emulators web-tools test check bench clean
 
 run: install  ## the whole service on this machine, with a contest replayed on a live page
 	$(BIN)/rankcast up $(ARGS)
@@ -33,6 +33,12 @@ emulators: .emulators/ministack/.installed .emulators/moto/.installed .emulators
 .emulators/%/.installed: Makefile
 	$(PYTHON) -m venv .emulators/$*
 	.emulators/$*/bin/python -m pip install --quiet --disable-pip-version-check $(REQUIRES)
+	@touch $@
+
+web-tools: .emulators/node/.installed  ## what looks at the browser's modules in tests; nothing of it is served
+
+.emulators/node/.installed: Makefile
+	npm install --prefix .emulators/node --no-package-lock --no-audit --no-fund --silent typescript@5.9.3 esbuild@0.28.2
 	@touch $@
 
 test: install-dev check  ## style, types, floor plan, then every test on real parts

@@ -10,7 +10,7 @@ export const ANSWER_MS = 10_000;
 const LONGEST = 4e6;
 const LONGEST_RETRY_S = 60;
 
-/** @type {import("./inside.d.ts").Open} */
+/** @type {import("./inside.js").Open} */
 export const openEvents = (url, fetch, { hear, lost }) => {
   /** @type {Map<number, AbortController>} */
   const streams = new Map();

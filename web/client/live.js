@@ -16,7 +16,7 @@ import { follow, OutOfStep, standsAlone } from "./reducer.js";
 import { openSocket, SOON_MS } from "./socket.js";
 import { Emitter, LiveError, Topic } from "./topic.js";
 
-/** @typedef {import("./inside.d.ts").Watch} Watch */
+/** @typedef {import("./inside.js").Watch} Watch */
 
 export { LiveError };
 
@@ -48,7 +48,7 @@ class Live extends Emitter {
     outOfStep: 0,
   });
   #options;
-  #link = /** @type {import("./inside.d.ts").Link | null} */ (null);
+  #link = /** @type {import("./inside.js").Link | null} */ (null);
   #watches = /** @type {Set<Watch>} */ (new Set());
   #lastId = 0;
   #attempt = 0;
@@ -112,7 +112,7 @@ class Live extends Emitter {
     const socket = WebSocket && (this.#hadSocket ? this.#attempt % 4 < 3 : this.#attempt % 2 < 1);
     this.#attempt += 1;
     this.quality.transport = socket ? "websocket" : "events";
-    /** @type {import("./inside.d.ts").Ears} */
+    /** @type {import("./inside.js").Ears} */
     const ears = { hear: (message) => this.#hear(message), lost: (...told) => this.#lost(...told) };
     try {
       this.#link = socket ? openSocket(this.url, WebSocket, ears) : openEvents(this.url, fetch.bind(globalThis), ears);

@@ -8,7 +8,7 @@ export const PROTOCOL = "rankcast.v1.json";
 /** Until a node says welcome: something may swallow WebSockets, and there is another way. */
 export const SOON_MS = 5_000;
 
-/** @type {import("./inside.d.ts").Open} */
+/** @type {import("./inside.js").Open} */
 export const openSocket = (url, Socket, { hear, lost }) => {
   /** @type {import("./index.d.ts").WebSocketLike} */
   const socket = new Socket(url.replace("http", "ws") + "/v1/live", PROTOCOL);

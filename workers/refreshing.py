@@ -223,3 +223,5 @@ class Refresh:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # One that was cancelled before its first step has not signed off.
+        self._rebuilding.clear()

@@ -101,6 +101,13 @@ class Plant(Stored):
             await worker.settle_rebuilds()
             await asyncio.sleep(0.2)
 
+    async def work_but(self, row: int) -> None:
+        """Work until only this row is left, and held."""
+        while list(self.store.outbox) != [row] or self.store.outbox[row].reason is None:
+            await self.refresh.step()
+            await self.refresh.settle_rebuilds()
+            await asyncio.sleep(0.2)
+
     async def is_ranked_as_stored(self, board: Board) -> bool:
         """Whether the ranking holds, under the expected epoch, what the store holds."""
         epoch = self.store.epochs[board.key]

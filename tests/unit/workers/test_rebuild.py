@@ -6,11 +6,12 @@ import pytest
 
 from realtime.core.announcement import decode_top
 from realtime.core.errors import RankingUnavailable
-from tests.contract.sending import submission, take
+from realtime.core.model import Column
+from tests.contract.sending import spec, submission, take
 from workers.rebuild import rebuild
 
 if TYPE_CHECKING:
-    from realtime.core.model import Board
+    from realtime.core.model import Board, BoardKey
     from tests.unit.workers.plant import Plant
 
 
@@ -88,3 +89,34 @@ async def test_a_ranking_that_is_away_lets_others_try(plant: Plant, board: Board
     with pytest.raises(RankingUnavailable):
         await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
     assert plant.store.rebuilding == set()
+
+
+async def test_columns_that_are_edited_while_the_epoch_is_drawn_count(plant: Plant) -> None:
+    board = await plant.board()
+    await plant.ranking.drop(board.key)
+    draw = plant.ledger.new_epoch
+
+    async def edit_and_draw(key: BoardKey) -> int:
+        await plant.boards.put(board.name, spec(columns=(Column("points"),)))
+        return await draw(key)
+
+    plant.ledger.new_epoch = edit_and_draw
+    assert await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
+    plant.ledger.new_epoch = draw
+    edited = await plant.boards.get(board.name)
+    await take(plant, submission(edited, "ada", 3))
+    await plant.work()
+    assert await plant.is_ranked_as_stored(edited)
+
+
+async def test_a_board_that_is_deleted_while_the_epoch_is_drawn_is_not_rebuilt(plant: Plant, board: Board) -> None:
+    await plant.ranking.drop(board.key)
+    draw = plant.ledger.new_epoch
+
+    async def delete_and_draw(key: BoardKey) -> int:
+        await plant.boards.delete(board.name)
+        return await draw(key)
+
+    plant.ledger.new_epoch = delete_and_draw
+    assert not await rebuild(board.key, plant.boards, plant.ledger, plant.ranking)
+    assert not await plant.ranking.holds(board.key, 1)

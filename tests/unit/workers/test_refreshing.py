@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.store_memory import Waiting
 from realtime.core import outbox as payloads
 from realtime.core.errors import RankingUnavailable
-from realtime.core.model import Column, Operator
+from realtime.core.model import Change, Column, Operator
+from tests.changes import ranked
 from tests.contract.sending import send, spec, submission, take
 from tests.unit.workers.plant import LEASE
 from workers.refreshing import BATCH, CLAIM
 
 if TYPE_CHECKING:
+    import structlog
+
     from realtime.core.model import Board
     from tests.unit.workers.plant import Plant
 
@@ -227,6 +231,16 @@ async def test_a_rebuild_that_is_stopped_leaves_the_board_as_it_was(plant: Plant
     assert await plant.is_ranked_as_stored(board)
 
 
+async def test_a_rebuild_that_is_stopped_before_its_first_step_is_forgotten(plant: Plant, board: Board) -> None:
+    await plant.ranking.drop(board.key)
+    plant.refresh.start_rebuild(board.key)
+    await plant.refresh.close()
+    await plant.refresh.settle_rebuilds()
+    assert not await plant.refresh.verify()
+    await plant.refresh.settle_rebuilds()
+    assert await plant.is_ranked_as_stored(board)
+
+
 async def test_boards_that_changed_are_noted_once_a_minute(plant: Plant, board: Board) -> None:
     await take(plant, submission(board, "ada", 3, 1))
     await plant.work()
@@ -243,6 +257,71 @@ async def test_boards_that_changed_are_noted_once_a_minute(plant: Plant, board: 
 
 async def test_a_notice_alone_is_no_change_of_the_board(plant: Plant, board: Board) -> None:
     assert board.key not in plant.store.touched
+
+
+def put(plant: Plant, payload: bytes) -> int:
+    """A row of the outbox that nobody here has written."""
+    row = next(plant.store._rows)
+    plant.store.outbox[row] = Waiting(payload, float("-inf"), 0.0)
+    return row
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xc1", payloads.encode({})[:-1] + b"\x91\x07"])
+async def test_a_row_that_cannot_be_read_is_held_and_its_neighbours_go_on(
+    plant: Plant, board: Board, payload: bytes, said: list[structlog.typing.EventDict]
+) -> None:
+    await take(plant, submission(board, "ada", 3, 1))
+    row = put(plant, payload)
+    await take(plant, submission(board, "bob", 3, 1))
+    await plant.refresh.step()
+    assert await plant.is_ranked_as_stored(board)
+    assert list(plant.store.outbox) == [row]
+    assert "no changes" in str(plant.store.outbox[row].reason)
+    assert [(line["log_level"], line["row"]) for line in said if line["event"] == "put aside"] == [("error", row)]
+    await plant.expire()
+    assert not await plant.refresh.step()
+
+
+async def test_a_record_that_is_none_of_the_board_holds_its_row_alone(plant: Plant, board: Board) -> None:
+    """Its board is the one that it names, under the epoch that the store says: it never will fit."""
+    await take(plant, submission(board, "ada", 3, 1))
+    row = put(plant, payloads.encode({board.key: [Change("eve", 99, b"short", 0, b"{}")]}))
+    await take(plant, submission(board, "bob", 4, 1))
+    await plant.work_but(row)
+    assert await plant.is_ranked_as_stored(board)
+    assert plant.store.outbox[row].reason == "no record of this board"
+    assert await plant.ranking.seq(board.key, "bob") > 0
+
+
+async def test_the_bad_half_of_a_row_does_not_keep_the_good_half(plant: Plant, board: Board) -> None:
+    other = await plant.board("other")
+    bad = Change("eve", 99, b"short", 0, b"{}")
+    row = put(plant, payloads.encode({board.key: [bad], other.key: [ranked("ada", 3, seq=50)]}))
+    await plant.work_but(row)
+    assert await plant.ranking.seq(other.key, "ada") == 50
+    assert plant.store.outbox[row].reason is not None
+
+
+async def test_a_round_says_what_became_of_each_letter(plant: Plant, board: Board) -> None:
+    other = await plant.board("other")
+    await take(plant, submission(board, "ada", 3, 1))
+    await take(plant, submission(other, "ada", 3, 1))
+    letters = await plant.outbox.claim(10)
+    bad = put(plant, b"bad")
+    letters += await plant.outbox.claim(10)
+    plant.ranking.away_for = other.key
+    taken = await plant.refresh.take(letters, 5.0)
+    assert (taken.done, taken.waiting, list(taken.unreadable)) == ([letters[0].id], [letters[1].id], [bad])
+    assert isinstance(taken.trouble, RankingUnavailable)
+    assert plant.store.outbox[letters[1].id].free_at == asyncio.get_running_loop().time() + 5.0
+
+
+async def test_the_same_letter_twice_in_a_round_is_applied_and_settled(plant: Plant, board: Board) -> None:
+    await take(plant, submission(board, "ada", 3, 1))
+    letters = await plant.outbox.claim(10)
+    assert (await plant.refresh.take([*letters, *letters], 1.0)).done == [letters[0].id]
+    assert await plant.is_ranked_as_stored(board)
+    assert plant.store.outbox == {}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from realtime.core import outbox, record
+from realtime.core.errors import Unreadable
 from realtime.core.model import BoardKey
 from tests.changes import gone, ranked
 
@@ -21,3 +26,36 @@ def test_what_is_sent_is_read_back_by_board_with_its_records_packed() -> None:
 
 def test_a_board_may_only_be_named() -> None:
     assert outbox.decode(outbox.encode({BoardKey(3, 1): []})) == [(BoardKey(3, 1), [])]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xc1",
+        b"nonsense",
+        record.pack_array([7]),
+        record.pack_array([(1, 1)]),
+        record.pack_array([("1", 1, [])]),
+        record.pack_array([(1, None, [])]),
+        record.pack_array([(1, 1, 5)]),
+        record.pack_array([(1, 1, [(b"ada",)])]),
+        record.pack_array([(1, 1, [(b"ada", 5)])]),
+        record.pack_array([(1, 1, [])]) + b"\x00",
+        b"\x91" * 5000,
+    ],
+)
+def test_what_nobody_encoded_is_unreadable(payload: bytes) -> None:
+    with pytest.raises(Unreadable):
+        outbox.decode(payload)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_at_all_break_the_reader(payload: bytes) -> None:
+    try:
+        read = outbox.decode(payload)
+    except Unreadable:
+        return
+    for key, changes in read:
+        assert isinstance(key.board, int)
+        assert all(isinstance(part, bytes) for change in changes for part in change)

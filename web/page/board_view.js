@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Announcer } from "./announcer.js";
 import { getBoard } from "./boards.js";
-import { displayName, formatCount, formatScore, orderSentence } from "./format.js";
+import { formatCount, orderSentence } from "./format.js";
+import { byId, write } from "./make.js";
 import { Notice } from "./notice.js";
 import { StatusLight } from "./status.js";
 import { BoardTable } from "./table.js";
@@ -16,35 +16,44 @@ import { BoardTable } from "./table.js";
 /** @typedef {import("./boards.js").Board} Board */
 /** @typedef {import("./notice.js").Absence} Absence */
 
+/**
+ * @typedef {object} Listeners
+ * @property {(player: string) => void} onFollow
+ * @property {(state: State, before: State | null, cause: string) => void} onState
+ * @property {() => void} onDescribed the columns are known, or others than before
+ * @property {(stamp: string) => void} onDrawn `epoch/version` is on the screen with the next frame
+ */
+
 const LIMIT = 100;
 /** Characters beyond which a title is set smaller. */
 const LONG_TITLE = 24;
 
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
 export class BoardView {
-  #table = new BoardTable(byId("table"));
+  /** @type {Board | null} */
+  document = null;
+  /** @type {State | null} */
+  state = null;
+  #table;
   #notice = new Notice(byId("notice"), byId("ghosts"));
   #light = new StatusLight(byId("status"));
-  #announcer = new Announcer(byId("announcer"));
   #live;
+  #listeners;
   /** @type {string | null} */
   #name = null;
-  /** @type {Board | null} */
-  #document = null;
-  /** @type {State | null} */
-  #state = null;
   /** @type {Absence | null} */
   #absence = "loading";
   /** @type {number | null} */
   #staleSince = null;
-  #leader = "";
   #unwatch = () => {};
 
-  /** @param {Live} live */
-  constructor(live) {
+  /**
+   * @param {Live} live
+   * @param {Listeners} listeners
+   */
+  constructor(live, listeners) {
     this.#live = live;
+    this.#listeners = listeners;
+    this.#table = new BoardTable(byId("table"), listeners);
     this.miss("loading");
   }
 
@@ -54,7 +63,11 @@ export class BoardView {
 
   /** Nothing of the board has come yet, or it is gone. */
   get empty() {
-    return this.#state === null;
+    return this.state === null;
+  }
+
+  get columns() {
+    return this.document?.columns ?? [];
   }
 
   /**
@@ -62,12 +75,14 @@ export class BoardView {
    * @param {Board | undefined} board what is known of it; a board that is not listed describes itself later
    */
   open(name, board) {
-    if (name !== this.#name) this.#clear(name);
+    const same = name === this.#name;
+    if (!same) this.#clear(name);
     if (board !== undefined) this.#describe(board);
+    if (same && !this.empty) return;
     this.#unwatch();
     const top = this.#live.top(name, { limit: LIMIT });
     const offs = [
-      top.on("state", (state, cause) => this.#onState(state, cause)),
+      top.on("state", (state, cause, before) => this.#onState(state, before, cause)),
       top.on("status", (status, reason) => this.#onTopic(status, reason)),
     ];
     this.#unwatch = () => {
@@ -81,18 +96,27 @@ export class BoardView {
    * @param {Absence} absence
    */
   miss(absence) {
-    this.#state = null;
-    this.#leader = "";
+    this.state = null;
     this.#absence = absence;
     this.#showCounts();
     this.showStatus();
     this.#notice.show(absence, this.#name ?? "");
   }
 
-  /** @param {"lost" | "back"} event */
-  tell(event) {
-    if (this.#state === null) return;
-    this.#announcer.say(event === "lost" ? "The connection is lost. Reconnecting." : "The board is live again.");
+  /**
+   * @param {ReadonlyMap<string, number>} slots of the players who are watched
+   * @param {string | null} mine
+   */
+  mark(slots, mine) {
+    this.#table.mark(slots, mine);
+  }
+
+  /**
+   * @param {string} player
+   * @returns {boolean} false: the player is not in the table
+   */
+  jump(player) {
+    return this.#table.jump(player);
   }
 
   showStatus() {
@@ -101,7 +125,7 @@ export class BoardView {
       status,
       online: navigator.onLine,
       staleSince: this.#staleSince,
-      synchronised: this.#state !== null,
+      synchronised: this.state !== null,
       missing: this.#absence !== null && this.#absence !== "loading",
     });
     byId("board").classList.toggle("behind", status !== "live" || this.#staleSince !== null);
@@ -110,7 +134,7 @@ export class BoardView {
   /** @param {string} name */
   #clear(name) {
     this.#name = name;
-    this.#document = null;
+    this.document = null;
     this.#staleSince = null;
     this.#table.reset([]);
     showTitle(name);
@@ -121,26 +145,28 @@ export class BoardView {
 
   /** @param {Board} board */
   #describe(board) {
-    const before = this.#document;
+    const before = this.document;
     if (JSON.stringify(board) === JSON.stringify(before)) return;
-    this.#document = board;
+    this.document = board;
     const title = board.title || board.board;
     showTitle(title);
     document.title = `${title} · Rankcast`;
     byId("order").textContent = orderSentence(board.columns, board.ranks);
     if (JSON.stringify(board.columns) === JSON.stringify(before?.columns)) return;
     this.#table.reset(board.columns);
-    if (this.#state !== null) this.#table.show(this.#state);
+    if (this.state !== null) this.#table.show(this.state);
+    this.#listeners.onDescribed();
   }
 
   /**
    * @param {State} state
+   * @param {State | null} before
    * @param {string} cause
    */
-  #onState(state, cause) {
+  #onState(state, before, cause) {
     // An unlisted board, or a new epoch: the board may have been edited.
-    if (this.#document === null || (this.#state !== null && this.#state.epoch !== state.epoch)) this.#read(state);
-    this.#state = state;
+    if (this.document === null || (this.state !== null && this.state.epoch !== state.epoch)) this.#read(state);
+    this.state = state;
     this.#absence = state.entries.length === 0 ? "empty" : null;
     this.#staleSince = state.asOf;
     if (cause === "delta") this.#light.pulse();
@@ -148,13 +174,13 @@ export class BoardView {
     this.#showCounts();
     this.showStatus();
     this.#notice.show(this.#absence);
-    this.#tellTheLeader(state);
+    this.#listeners.onState(state, before, cause);
   }
 
   /** @param {State} state */
   async #read(state) {
     const name = this.#name ?? "";
-    if (this.#document === null) this.#describe(guess(name, state));
+    if (this.document === null) this.#describe(guess(name, state));
     const found = await getBoard(name).catch(() => null);
     if (found !== null && name === this.#name) this.#describe(found);
   }
@@ -167,39 +193,19 @@ export class BoardView {
     if (status === "live" || status === "offline" || code === null) return;
     if (code === "board_unknown") this.miss("unknown");
     else if (code === "forbidden" || code === "unauthenticated") this.miss("refused");
-    else if (this.#state === null) this.miss("unreachable");
+    else if (this.state === null) this.miss("unreachable");
   }
 
   #showCounts() {
-    const size = this.#state?.entries.length ?? 0;
-    const total = this.#state?.total ?? 0;
+    const size = this.state?.entries.length ?? 0;
+    const total = this.state?.total ?? 0;
     byId("table").hidden = size === 0;
-    byId("count").hidden = this.#state === null;
+    byId("count").hidden = this.state === null;
     write(byId("total"), formatCount(total));
     write(byId("players"), total === 1 ? "player" : "players");
     byId("rest").hidden = total <= size;
     write(byId("rest"), `and ${formatCount(total - size)} more`);
   }
-
-  /** @param {State} state */
-  #tellTheLeader({ entries }) {
-    const [first] = entries;
-    if (first === undefined || first.player === this.#leader || this.#document === null) return;
-    this.#leader = first.player;
-    const values = [first.score].flat();
-    const score = this.#document.columns.map(
-      ({ name, decimals }, index) => `${name} ${formatScore(values[index] ?? 0, decimals)}`,
-    );
-    this.#announcer.say(`${displayName(first)} leads with ${score.join(", ")}.`);
-  }
-}
-
-/**
- * @param {HTMLElement} element
- * @param {string} text
- */
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 /** @param {string} title */

@@ -43,5 +43,31 @@ export async function getBoard(board) {
   throw new Error(`the board could not be read: ${response.status}`);
 }
 
+/**
+ * @param {string} board
+ * @param {number} offset
+ * @param {number} limit up to 1,000
+ * @returns {Promise<import("../client/index.d.ts").Entry[]>}
+ * @throws {Error} when the node does not answer
+ */
+export async function getStretch(board, offset, limit) {
+  const response = await ask(`/v1/boards/${encodeURIComponent(board)}/top?limit=${limit}&offset=${offset}`);
+  if (!response.ok) throw new Error(`the board could not be read: ${response.status}`);
+  return (await response.json()).entries;
+}
+
+/**
+ * @param {string} board
+ * @param {string} player
+ * @returns {Promise<import("../client/index.d.ts").Entry | null>} null when the player is not ranked there
+ * @throws {Error} when the node does not answer
+ */
+export async function getPlayer(board, player) {
+  const response = await ask(`/v1/boards/${encodeURIComponent(board)}/players/${encodeURIComponent(player)}`);
+  if (response.ok) return response.json();
+  if (response.status < 500) return null;
+  throw new Error(`the player could not be read: ${response.status}`);
+}
+
 /** @param {string} path */
 const ask = (path) => fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" } });

@@ -113,3 +113,28 @@ export function pictureAddress(address, base) {
   const url = new URL(address, base);
   return url.protocol === "https:" || url.protocol === "http:" ? url.href : null;
 }
+
+const turns = new Intl.PluralRules("en", { type: "ordinal" });
+/** @type {Record<string, string>} */
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+
+/** @param {number} rank */
+export const ordinal = (rank) => digits.format(rank) + ENDINGS[turns.select(rank)];
+
+/**
+ * @param {number} ms
+ * @returns {string} how long ago, as short as can be
+ */
+export function ago(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 4) return "now";
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes}m` : `${Math.floor(minutes / 60)}h`;
+}
+
+/**
+ * @param {number} ms
+ * @returns {string} with as many digits as say something
+ */
+export const milliseconds = (ms) => (ms < 9.95 ? ms.toFixed(1) : digits.format(Math.round(ms))) + " ms";

@@ -25,9 +25,15 @@ const EASING = `linear(${Array.from({ length: STEPS + 1 }, (_, step) =>
   (1 - remaining((step / STEPS) * DURATION_MS)).toFixed(4),
 ).join(", ")})`;
 
+/**
+ * Pixels, to the right and down.
+ * @typedef {{x: number, y: number}} Vector
+ */
+
 export class Motion {
   #start = 0;
-  #distance = 0;
+  /** @type {Vector} */
+  #distance = { x: 0, y: 0 };
   /** @type {Animation | null} */
   #animation = null;
 
@@ -38,28 +44,30 @@ export class Motion {
 
   /**
    * @param {number} now milliseconds
-   * @returns {number} pixels between where it is drawn and where it belongs
+   * @returns {Vector} between where it is drawn and where it belongs
    */
   offset(now) {
-    return this.#distance * remaining(now - this.#start);
+    const left = remaining(now - this.#start);
+    return { x: this.#distance.x * left, y: this.#distance.y * left };
   }
 
   /**
-   * @param {number} distance pixels by which its place has just changed, against the change
-   * @param {number} farthest pixels; a longer way would be a blur and is not shown in full
+   * @param {Vector} distance by which its place has just changed, against the change
+   * @param {number} farthest pixels; a longer way down or up would be a blur and is not shown in full
    * @param {number} now milliseconds
    * @param {() => void} onRest
    */
   displace(distance, farthest, now, onRest) {
-    this.#distance = Math.max(-farthest, Math.min(farthest, this.offset(now) + distance));
+    const { x, y } = this.offset(now);
+    this.#distance = { x: x + distance.x, y: Math.max(-farthest, Math.min(farthest, y + distance.y)) };
     this.#start = now;
     this.#animation?.cancel();
     this.#animation = null;
-    if (Math.abs(this.#distance) < VISIBLE_PX) {
+    if (Math.hypot(this.#distance.x, this.#distance.y) < VISIBLE_PX) {
       onRest();
       return;
     }
-    const from = `translateY(${this.#distance.toFixed(1)}px)`;
+    const from = `translate(${this.#distance.x.toFixed(1)}px, ${this.#distance.y.toFixed(1)}px)`;
     this.#animation = this.element.animate({ transform: [from, "none"] }, { duration: DURATION_MS, easing: EASING });
     this.#animation.onfinish = onRest;
   }

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { countryName, displayName, formatScore, initials, pictureAddress, tintOf } from "./format.js";
+import { Face } from "./face.js";
+import { countryName, displayName, formatScore } from "./format.js";
 import { Motion } from "./motion.js";
 
 /** @typedef {import("../client/index.d.ts").Entry} Entry */
@@ -28,9 +29,10 @@ export class Row {
   #share = document.createElement("span");
   #move = cell("cell", "move");
   #arrow = document.createElement("span");
-  #avatar = document.createElement("span");
+  #face = new Face();
   #name = document.createElement("bdi");
   #country = document.createElement("span");
+  #follow = document.createElement("button");
   /** @type {HTMLElement[]} */
   #scores = [];
   #columns;
@@ -49,13 +51,20 @@ export class Row {
     this.#rank.append(this.#number, this.#share);
     this.#move.append(this.#arrow);
     const player = cell("rowheader", "player");
-    this.#avatar.className = "avatar";
-    this.#avatar.setAttribute("aria-hidden", "true");
     this.#name.className = "name";
     this.#country.className = "country";
-    player.append(this.#avatar, this.#name, this.#country);
-    this.#scores = columns.map(() => cell("cell", "score"));
-    this.element.append(this.#rank, this.#move, player, ...this.#scores);
+    player.append(this.#face.element, this.#name, this.#country);
+    this.#scores = columns.map(({ name }) => {
+      const score = cell("cell", "score");
+      score.dataset.label = name;
+      return score;
+    });
+    const follow = cell("cell", "follow");
+    this.#follow.type = "button";
+    this.#follow.tabIndex = -1;
+    this.#follow.setAttribute("aria-pressed", "false");
+    follow.append(this.#follow);
+    this.element.append(this.#rank, this.#move, player, ...this.#scores, follow);
   }
 
   /** @param {Entry} entry */
@@ -67,7 +76,7 @@ export class Row {
       this.#number.textContent = String(entry.rank);
       this.element.dataset.rank = entry.rank <= 3 ? String(entry.rank) : "";
     }
-    if (before === null) this.#identify(entry);
+    if (before === null) this.element.dataset.player = entry.player;
     if (before?.name !== entry.name || before?.picture !== entry.picture) this.#portray(entry);
     if (before?.country !== entry.country) this.#locate(entry);
     this.#score(entry);
@@ -94,7 +103,7 @@ export class Row {
   /**
    * Let it glide from where it was. Who scored passes in front of those who give way.
    *
-   * @param {number} distance pixels
+   * @param {import("./motion.js").Vector} distance
    * @param {number} farthest pixels
    * @param {number} now milliseconds
    */
@@ -104,6 +113,33 @@ export class Row {
   }
 
   #rest = () => this.element.classList.remove("front");
+
+  /**
+   * Whether it is watched, and with which of the plot's colours.
+   *
+   * @param {number | null} slot
+   * @param {boolean} mine
+   */
+  mark(slot, mine) {
+    if (slot === null) delete this.element.dataset.slot;
+    else this.element.dataset.slot = String(slot);
+    this.element.classList.toggle("mine", mine);
+    this.#follow.setAttribute("aria-pressed", String(slot !== null));
+  }
+
+  /** @param {boolean} reachable by the tab key: one row of the table is, the others by arrows */
+  reach(reachable) {
+    this.#follow.tabIndex = reachable ? 0 : -1;
+  }
+
+  focus() {
+    this.#follow.focus();
+  }
+
+  /** Somebody looks for it. */
+  flash() {
+    this.element.animate([{ opacity: 1 }, { opacity: 1, offset: 0.5 }, { opacity: 0 }], { ...GLOW, duration: 2600 });
+  }
 
   /** @param {Movement} movement */
   showMovement({ kind, by }) {
@@ -129,27 +165,12 @@ export class Row {
   }
 
   /** @param {Entry} entry */
-  #identify({ player }) {
-    this.element.dataset.player = player;
-    this.#avatar.classList.add(`tint-${tintOf(player)}`);
-  }
-
-  /** @param {Entry} entry */
   #portray(entry) {
     const name = displayName(entry);
     this.#name.textContent = name;
     this.#name.title = name;
-    this.#avatar.textContent = initials(name);
-    const address = pictureAddress(entry.picture, document.baseURI);
-    if (address === null) return;
-    const picture = new Image();
-    picture.alt = "";
-    picture.decoding = "async";
-    // The initials stay until the picture is really there, and for good if it never comes.
-    picture.onload = () => {
-      if (this.#entry?.picture === entry.picture) this.#avatar.replaceChildren(picture);
-    };
-    picture.src = address;
+    this.#follow.setAttribute("aria-label", `Follow ${name}`);
+    this.#face.show(entry);
   }
 
   /** @param {Entry} entry */

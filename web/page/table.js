@@ -11,8 +11,9 @@ import { sharesOf } from "./share.js";
 
 /** @typedef {import("../client/index.d.ts").Entry} Entry */
 /** @typedef {import("./boards.js").Column} Column */
+/** @typedef {import("./motion.js").Vector} Vector */
 
-/** Rows that lead are drawn taller. */
+/** The first are cards, side by side. */
 const LEADERS = 3;
 /** Longer ways than this many rows are cut. */
 const FARTHEST = 14;
@@ -32,19 +33,41 @@ export class BoardTable {
   /** @type {readonly Entry[]} */
   #entries = [];
   #movements = new Movements();
-  #heights = { leader: 0, row: 0 };
+  /** Where the cards are, where the first row below them is, and how high a row is. */
+  #places = { cards: /** @type {Vector[]} */ ([]), rest: { x: 0, y: 0 }, height: 0 };
+  /** @type {ReadonlyMap<string, number>} */
+  #slots = new Map();
+  /** @type {string | null} */
+  #mine = null;
+  /** The row that the tab key reaches. @type {string | null} */
+  #reached = null;
   #dirty = false;
   #frame = 0;
   #template = "";
   #stamp = "";
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  /** @param {HTMLElement} table */
-  constructor(table) {
+  #onDrawn;
+
+  /**
+   * @param {HTMLElement} table
+   * @param {object} listeners
+   * @param {(player: string) => void} listeners.onFollow somebody asks to follow a player, or no longer to
+   * @param {(stamp: string) => void} listeners.onDrawn `epoch/version` is on the screen with this frame
+   */
+  constructor(table, { onFollow, onDrawn }) {
     this.#table = table;
+    this.#onDrawn = onDrawn;
     this.#head = /** @type {HTMLElement} */ (table.querySelector(".head .row"));
     this.#body = /** @type {HTMLElement} */ (table.querySelector(".body"));
     new ResizeObserver(() => this.#measure()).observe(this.#body);
+    this.#body.addEventListener("click", ({ target }) => {
+      const player = playerAt(target);
+      // Whoever marks a name to copy it does not mean to follow.
+      if (player !== null && getSelection()?.isCollapsed !== false) onFollow(player);
+    });
+    this.#body.addEventListener("keydown", (event) => this.#walk(event));
+    this.#body.addEventListener("focusin", ({ target }) => this.#reach(playerAt(target)));
     // Arrows fade when their moment is over, also on a board that stands still.
     setInterval(() => this.#schedule(), 1000);
   }
@@ -66,7 +89,36 @@ export class BoardTable {
       heading.title = `${name}: ${direction === "asc" ? "lower" : "higher"} is better`;
       return heading;
     });
-    this.#head.replaceChildren(...[...this.#head.children].slice(0, 3), ...headings);
+    const follow = cell("columnheader", "follow");
+    const word = document.createElement("span");
+    word.className = "hidden";
+    word.textContent = "Follow";
+    follow.append(word);
+    this.#head.replaceChildren(...[...this.#head.children].slice(0, 3), ...headings, follow);
+  }
+
+  /**
+   * @param {ReadonlyMap<string, number>} slots of the players who are watched
+   * @param {string | null} mine the player who looks, where that is known
+   */
+  mark(slots, mine) {
+    this.#slots = slots;
+    this.#mine = mine;
+    for (const [player, row] of this.#rows) row.mark(slots.get(player) ?? null, player === mine);
+  }
+
+  /**
+   * Bring a player into sight.
+   *
+   * @param {string} player
+   * @returns {boolean} false: the player is not in the table
+   */
+  jump(player) {
+    const row = this.#rows.get(player);
+    if (row === undefined) return false;
+    row.element.scrollIntoView({ block: "center", behavior: this.#calm.matches ? "auto" : "smooth" });
+    row.flash();
+    return true;
   }
 
   /** @param {import("../client/index.d.ts").Board} state */
@@ -84,9 +136,11 @@ export class BoardTable {
   /** @param {number} now */
   #draw(now) {
     this.#frame = 0;
-    if (this.#dirty) this.#update(now);
+    const dirty = this.#dirty;
     this.#dirty = false;
+    if (dirty) this.#update(now);
     for (const [player, row] of this.#rows) row.showMovement(this.#movements.of(player, now));
+    if (dirty) this.#onDrawn(this.#stamp);
   }
 
   /** @param {number} now */
@@ -102,10 +156,12 @@ export class BoardTable {
       row.scored = false;
       row.place(index, index < LEADERS);
     });
+    if (this.#reached === null || !this.#rows.has(this.#reached)) this.#reach(this.#entries[0]?.player ?? null);
     this.#table.dataset.version = this.#stamp;
+    this.#table.classList.toggle("few", rows.length <= LEADERS);
     this.#showShares(rows);
     this.#fitColumns(rows);
-    if (fresh && rows.length > 0) this.#measure();
+    if (fresh || rows.length <= LEADERS + 1) this.#measure();
   }
 
   #removeThoseWhoLeft() {
@@ -129,6 +185,7 @@ export class BoardTable {
     }
     const row = new Row(this.#columns);
     row.show(entry);
+    row.mark(this.#slots.get(entry.player) ?? null, entry.player === this.#mine);
     this.#rows.set(entry.player, row);
     row.scored = !fresh;
     return row;
@@ -143,22 +200,48 @@ export class BoardTable {
     const isNew = row.index === -1;
     if (isNew) row.fadeIn();
     if (this.#calm.matches) return;
-    const { row: height } = this.#heights;
-    const from = isNew ? this.#top(index) + height / 2 : this.#top(row.index);
-    row.glide(from - this.#top(index), height * FARTHEST, now);
+    const { height } = this.#places;
+    const to = this.#place(index);
+    const from = isNew ? { x: to.x, y: to.y + height / 2 } : this.#place(row.index);
+    row.glide({ x: from.x - to.x, y: from.y - to.y }, height * FARTHEST, now);
   }
 
-  /** @param {number} index */
-  #top(index) {
-    const leaders = Math.min(index, LEADERS);
-    return leaders * this.#heights.leader + (index - leaders) * this.#heights.row;
+  /**
+   * @param {number} index
+   * @returns {Vector}
+   */
+  #place(index) {
+    const { cards, rest, height } = this.#places;
+    return cards[index] ?? { x: rest.x, y: rest.y + (index - LEADERS) * height };
   }
 
   #measure() {
-    const rows = /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#body.children);
-    if (rows.length === 0) return;
-    const leader = rows[0].offsetHeight;
-    this.#heights = { leader, row: rows.length > LEADERS ? rows[LEADERS].offsetHeight : leader };
+    const rows = /** @type {HTMLElement[]} */ ([...this.#body.children].slice(0, LEADERS + 1));
+    const places = rows.map(({ offsetLeft, offsetTop }) => ({ x: offsetLeft, y: offsetTop }));
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    const below = { x: places[0].x, y: last.offsetTop + last.offsetHeight };
+    this.#places = { cards: places.slice(0, LEADERS), rest: places[LEADERS] ?? below, height: last.offsetHeight };
+  }
+
+  /** @param {string | null} player */
+  #reach(player) {
+    if (player === null || player === this.#reached) return;
+    this.#rows.get(this.#reached ?? "")?.reach(false);
+    this.#reached = player;
+    this.#rows.get(player)?.reach(true);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #walk(event) {
+    const at = this.#entries.findIndex(({ player }) => player === playerAt(event.target));
+    const last = this.#entries.length - 1;
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: last, PageDown: at + 10, PageUp: at - 10 }[event.key];
+    if (to === undefined || at === -1) return;
+    event.preventDefault();
+    const row = this.#rows.get(this.#entries[Math.max(0, Math.min(last, to))].player);
+    row?.focus();
+    row?.element.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {Row[]} rows */
@@ -187,6 +270,13 @@ export class BoardTable {
     this.#table.classList.toggle("broad", total > ROOMY);
   }
 }
+
+/**
+ * @param {EventTarget | null} target
+ * @returns {string | null} of the row that it is in
+ */
+const playerAt = (target) =>
+  (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest(".row")) : null)?.dataset.player ?? null;
 
 /**
  * @param {{values: number, heading: number}} width in digits

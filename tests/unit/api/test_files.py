@@ -23,7 +23,7 @@ def http() -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/web/client/live.js", "/web/styles/board.css", "/openapi.json", "/asyncapi.json"]
+    "path", ["/", "/web/client/live.js", "/web/styles/table.css", "/openapi.json", "/asyncapi.json"]
 )
 async def test_a_file_comes_with_what_keeps_a_browser_safe(http: httpx.AsyncClient, path: str) -> None:
     answer = await http.get(path)

@@ -1,0 +1,35 @@
+/**
+ * The round picture of a player, or the initials that stand in for it.
+ *
+ * @module
+ */
+
+import { displayName, initials, pictureAddress, tintOf } from "./format.js";
+import { make } from "./make.js";
+
+export class Face {
+  element = make("span", "avatar");
+  /** @type {string | null | undefined} */
+  #picture = null;
+
+  constructor() {
+    this.element.setAttribute("aria-hidden", "true");
+  }
+
+  /** @param {{player: string, name?: string | null, picture?: string | null}} who */
+  show(who) {
+    this.element.className = `avatar tint-${tintOf(who.player)}`;
+    this.element.textContent = initials(displayName(who));
+    this.#picture = who.picture;
+    const address = pictureAddress(who.picture, document.baseURI);
+    if (address === null) return;
+    const picture = new Image();
+    picture.alt = "";
+    picture.decoding = "async";
+    // The initials stay until the picture is really there, and for good if it never comes.
+    picture.onload = () => {
+      if (this.#picture === who.picture) this.element.replaceChildren(picture);
+    };
+    picture.src = address;
+  }
+}

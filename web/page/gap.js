@@ -1,0 +1,63 @@
+/**
+ * What one score lacks against another. Pure, and exact to the last digit of an int64.
+ *
+ * @module
+ */
+
+import { formatScore } from "./format.js";
+
+/** @typedef {import("../client/index.d.ts").Int} Int */
+/** @typedef {import("../client/index.d.ts").Entry["score"]} Score */
+/** @typedef {import("./boards.js").Column} Column */
+
+/**
+ * The smallest change that brings `mine` past `theirs`.
+ *
+ * @param {Score} mine
+ * @param {Score} theirs ranks better, or the same
+ * @param {readonly Column[]} columns
+ * @returns {string} as in "1 more solved, with penalty under 55,500"; "any gain" where both are level
+ */
+export function whatItTakes(mine, theirs, columns) {
+  const [own, other] = [valuesOf(mine), valuesOf(theirs)];
+  const at = columns.findIndex((_, index) => own[index] !== other[index]);
+  if (at === -1) return "any gain";
+  const [column, next] = [columns[at], columns[at + 1]];
+  const gap = own[at] > other[at] ? own[at] - other[at] : other[at] - own[at];
+  if (next === undefined) return difference(gap + 1n, column);
+  // Level in this column, the next one decides.
+  const bound = formatScore(String(other[at + 1]), next.decimals);
+  return `${difference(gap, column)}, with ${next.name} ${next.direction === "asc" ? "under" : "over"} ${bound}`;
+}
+
+/**
+ * How far two scores are apart, in the first column in which they differ.
+ *
+ * @param {Score} one
+ * @param {Score} other
+ * @param {readonly Column[]} columns
+ * @returns {string} as in "1,200 penalty"; "level" where they do not differ
+ */
+export function distance(one, other, columns) {
+  const [left, right] = [valuesOf(one), valuesOf(other)];
+  const at = columns.findIndex((_, index) => left[index] !== right[index]);
+  if (at === -1) return "level";
+  const gap = left[at] > right[at] ? left[at] - right[at] : right[at] - left[at];
+  return `${formatScore(String(gap), columns[at].decimals)} ${columns[at].name}`;
+}
+
+/**
+ * @param {bigint} amount
+ * @param {Column} column
+ */
+function difference(amount, { name, direction, decimals }) {
+  const written = formatScore(String(amount), decimals);
+  const word = direction === "asc" ? "less" : "more";
+  return /^(score|points|value)$/i.test(name) ? `${written} ${word}` : `${written} ${word} ${name}`;
+}
+
+/**
+ * @param {Score} score
+ * @returns {bigint[]}
+ */
+const valuesOf = (score) => /** @type {Int[]} */ ([score].flat()).map(BigInt);

@@ -22,9 +22,9 @@ COPY web web
 RUN pip install --no-deps .
 
 FROM python:${PYTHON}-slim
-# The folder is for what outlives a container: the local issuer's key, uploaded pictures. A new volume over it takes its owner on.
+# The folders are for what outlives a container: the local issuer's key, uploaded pictures. A new volume over one takes its owner on.
 RUN useradd --uid 10001 --no-create-home --home-dir /var/lib/rankcast --shell /usr/sbin/nologin rankcast \
-    && install --directory --owner=rankcast --mode=0750 /var/lib/rankcast
+    && install --directory --owner=rankcast --mode=0750 /var/lib/rankcast /var/lib/rankcast/keys /var/lib/rankcast/pictures
 COPY --from=build /opt/rankcast /opt/rankcast
 ENV PATH=/opt/rankcast/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -26,7 +26,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 emulators: .emulators/ministack/.installed .emulators/moto/.installed .emulators/checkov/.installed  ## AWS on this machine, for the tests that need it: each in an environment of its own
 
-.emulators/ministack/.installed: REQUIRES = 'ministack>=1.5,<2'
+# Cognito signs with a key of the pool's own only where it finds cryptography.
+.emulators/ministack/.installed: REQUIRES = 'ministack>=1.5,<2' 'cryptography>=44'
 .emulators/moto/.installed: REQUIRES = 'moto[server]>=5.2,<6'
 # Not emulators, but they look at what these are given, and their pins clash with everybody's.
 .emulators/checkov/.installed: REQUIRES = 'checkov>=3.2,<4' 'cfn-lint>=1.40,<2'

@@ -171,14 +171,20 @@ async def test_a_board_that_is_not_there_closes_its_topics(node: Node, board: st
         assert client.statuses["live"] == ["live"]
 
 
-async def test_a_node_of_the_system_goes_the_way_it_can(node: Node, board: str) -> None:
-    """Before version 22 it has no WebSocket of its own."""
+@pytest.fixture
+def system_node() -> tuple[str, str]:
+    """The machine's own Node, and how it goes: before version 22 it has no WebSocket."""
     executable = shutil.which("node")
     if executable is None:
         pytest.skip("node is missing")
-    knows = subprocess.check_output([executable, "-p", "typeof WebSocket"], text=True).strip() == "function"
+    knows = subprocess.check_output([executable, "-p", "typeof WebSocket"], text=True, timeout=10).strip()
+    return executable, "websocket" if knows == "function" else "events"
+
+
+async def test_the_machines_own_node_goes_the_way_it_can(node: Node, board: str, system_node: tuple[str, str]) -> None:
+    executable, way = system_node
     await put_board(node, board)
     await rank_all(node, board, {f"p{number}": number for number in range(20)})
     async with Client.on(node.url, board, "p7", "auto", executable=executable) as client:
         await as_the_service_says(node, board, "p7", client)
-        assert client.quality["transport"] == ("websocket" if knows else "events")
+        assert client.quality["transport"] == way

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import bisect
-import hashlib
-import hmac
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from jose import jws
 
 from infra.identity_jwt import JwtIdentity, rules_of
 from infra.jwks import KeySet
@@ -17,9 +13,9 @@ from infra.local.issuer import LocalIssuer
 from infra.settings import Settings
 from realtime.core.errors import SettingInvalid, Unauthenticated, Unavailable
 from realtime.core.identity import Identity, IdentityRules, Role
+from tests.forger import KEYED, UNKEYED, Forger, tampered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 NOW = 1_800_000_000
@@ -35,68 +31,9 @@ class Clock:
         return self.now
 
 
-class Forger:
-    """Makes tokens the issuer would never make, some of them signed with its own key."""
-
-    def __init__(self, folder: Path) -> None:
-        self.issuer = LocalIssuer(folder, clock=lambda: NOW)
-        self.folder = folder
-        self.pem = (folder / "key.pem").read_text()
-        self.public = orjson.loads((folder / "jwks.json").read_bytes())["keys"][0]
-
-    def good(self, player: str = "E10") -> str:
-        return self.issuer.token("player", player)
-
-    def signed(self, header: dict[str, Any] | None = None, **changed: Any) -> str:
-        claims = orjson.loads(unpacked(self.good())[1]) | changed
-        return jws.sign(claims, self.pem, {"kid": self.public["kid"]} | (header or {}), "RS256")
-
-    def raw(self, header: dict[str, Any], payload: bytes | None = None, signature: bytes = b"") -> str:
-        good = unpacked(self.good())
-        return packed(orjson.dumps(header), good[1] if payload is None else payload, signature)
-
-    def hs256(self, secret: bytes) -> str:
-        header = {"alg": "HS256", "typ": "JWT", "kid": self.public["kid"]}
-        signed = self.raw(header).rpartition(".")[0]
-        return f"{signed}.{encoded(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
-
-
-def encoded(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def packed(*parts: bytes) -> str:
-    return ".".join(encoded(part) for part in parts)
-
-
-def unpacked(token: str) -> list[bytes]:
-    return [base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in token.split(".")]
-
-
-def tampered(token: str) -> str:
-    header, payload, signature = unpacked(token)
-    assert b"E10" in payload
-    return packed(header, payload.replace(b"E10", b"E11"), signature)
-
-
-def respelled(token: str) -> str:
-    """Change unused bits of the last character only: it decodes to the same signature."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    other = token[:-1] + alphabet[alphabet.index(token[-1]) + 1]
-    assert unpacked(other) == unpacked(token)
-    return other
-
-
-def stranger(forger: Forger, folder: Path) -> str:
-    """A token signed by another issuer's key, under the name of ours."""
-    other = Forger(folder)
-    other.public = forger.public
-    return other.signed()
-
-
 @pytest.fixture(scope="module")
 def forger(tmp_path_factory: pytest.TempPathFactory) -> Forger:
-    return Forger(tmp_path_factory.mktemp("issuer"))
+    return Forger(tmp_path_factory.mktemp("issuer"), lambda: NOW)
 
 
 @pytest.fixture
@@ -125,61 +62,6 @@ async def test_a_token_of_the_issuer_makes_its_principal(forger: Forger, identit
     )
     assert (await port.verify(forger.issuer.token("server"))).role is Role.SERVER
     assert (await port.verify(forger.issuer.token("admin"))).role is Role.ADMIN
-
-
-# Refused on the header alone, or on the form: no key may be touched for these.
-UNKEYED: dict[str, Callable[[Forger], str]] = {
-    "nothing": lambda _: "",
-    "no token": lambda _: "hello",
-    "two parts": lambda f: f.good().rpartition(".")[0],
-    "four parts": lambda f: f.good() + ".x",
-    "an empty signature": lambda f: f.good().rpartition(".")[0] + ".",
-    "spaces": lambda f: f" {f.good()} ",
-    "a line end": lambda f: f.good() + "\n",
-    "beyond ASCII": lambda f: f.good() + "é",
-    "padding": lambda f: f.good() + "==",
-    "a length that base64 does not have": lambda f: "A" + f.good(),
-    "respelled": lambda f: respelled(f.good()),
-    "oversized": lambda f: f.signed(padding="x" * 8192),
-    "alg none": lambda f: f.raw({"alg": "none", "kid": f.public["kid"]}, signature=b"x"),
-    "alg None": lambda f: f.raw({"alg": "None", "kid": f.public["kid"]}, signature=b"x"),
-    "no alg": lambda f: f.raw({"kid": f.public["kid"]}, signature=b"x"),
-    "alg as a list": lambda f: f.raw({"alg": ["RS256"], "kid": f.public["kid"]}, signature=b"x"),
-    "HS256 with the public modulus": lambda f: f.hs256(f.public["n"].encode()),
-    "HS256 with the public JWK": lambda f: f.hs256(orjson.dumps(f.public)),
-    "RS512 with the right key": lambda f: jws.sign({}, f.pem, {"kid": f.public["kid"]}, "RS512"),
-    "no kid": lambda f: f.signed({"kid": None}),
-    "an empty kid": lambda f: f.signed({"kid": ""}),
-    "kid as a number": lambda f: f.signed({"kid": 1}),
-    "an over-long kid": lambda f: f.signed({"kid": "k" * 257}),
-    "a critical extension": lambda f: f.signed({"crit": ["b64"], "b64": False}),
-    "a header that is a list": lambda f: packed(b"[]", unpacked(f.good())[1], b"x"),
-    "a header that is no JSON": lambda f: packed(b"{", unpacked(f.good())[1], b"x"),
-}
-
-KEYED: dict[str, Callable[[Forger], str]] = {
-    "expired": lambda f: f.issuer.token("player", "E10", lifetime=-31),
-    "not yet valid": lambda f: f.signed(nbf=NOW + 31),
-    "issued in the future": lambda f: f.signed(iat=NOW + 31),
-    "wrong issuer": lambda f: f.signed(iss="https://elsewhere.test"),
-    "an id token": lambda f: f.signed(token_use="id", aud="rankcast"),
-    "wrong client": lambda f: f.signed(client_id="other"),
-    "no scope": lambda f: f.signed(scope="openid"),
-    "a bad player id": lambda f: f.signed(sub="../etc"),
-    "unknown kid": lambda f: f.signed({"kid": "unknown"}),
-    "an own key in the header": lambda f: f.signed({"kid": "unknown", "jwk": f.public, "jku": f.issuer.jwks_url}),
-    "a truncated signature": lambda f: f.good()[:-4],
-    "tampered payload": lambda f: tampered(f.good()),
-    "tampered header": lambda f: packed(
-        orjson.dumps({"alg": "RS256", "kid": f.public["kid"], "x": 1}), *unpacked(f.good())[1:]
-    ),
-    "another token's signature": lambda f: ".".join([*f.good().split(".")[:2], f.good("E11").split(".")[2]]),
-    "signed by a stranger": lambda f: stranger(f, f.folder / "stranger"),
-    "a signature of zeros": lambda f: packed(*unpacked(f.good())[:2], bytes(256)),
-    "claims that are a list": lambda f: jws.sign(b"[]", f.pem, {"kid": f.public["kid"]}, "RS256"),  # type: ignore[arg-type]
-    "claims that are no JSON": lambda f: jws.sign(b"{", f.pem, {"kid": f.public["kid"]}, "RS256"),
-    "an expiry that is not a number": lambda f: jws.sign(b'{"exp": NaN}', f.pem, {"kid": f.public["kid"]}, "RS256"),
-}
 
 
 class Untouchable(KeySet):
@@ -274,7 +156,7 @@ async def test_no_more_tokens_are_remembered_than_the_limit_and_the_least_used_g
 async def test_a_token_is_verified_anew_after_the_recheck_so_that_a_withdrawn_key_ends_it(
     tmp_path: Path, rules: IdentityRules, clock: Clock
 ) -> None:
-    forger = Forger(tmp_path)
+    forger = Forger(tmp_path, lambda: NOW)
     identity = JwtIdentity(
         KeySet(forger.issuer.jwks_url, refetch_interval=0, max_age=0, clock=clock), rules, recheck=100, clock=clock
     )
@@ -299,7 +181,7 @@ async def test_a_token_is_verified_anew_after_the_recheck_so_that_a_withdrawn_ke
 async def test_a_rotation_of_the_issuer_behind_http_is_followed_without_a_restart(
     tmp_path: Path, rules: IdentityRules, clock: Clock
 ) -> None:
-    forger = Forger(tmp_path)
+    forger = Forger(tmp_path, lambda: NOW)
     requests = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

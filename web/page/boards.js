@@ -63,11 +63,17 @@ export async function getStretch(board, offset, limit) {
  * @throws {Error} when the node does not answer
  */
 export async function getPlayer(board, player) {
-  const response = await ask(`/v1/boards/${encodeURIComponent(board)}/players/${encodeURIComponent(player)}`);
-  if (response.ok) return response.json();
-  if (response.status < 500) return null;
-  throw new Error(`the player could not be read: ${response.status}`);
+  // Not by the player's own address: that answers 404 for whoever is not ranked, and the browser notes an error.
+  const body = JSON.stringify({ players: [player] });
+  const response = await ask(`/v1/boards/${encodeURIComponent(board)}/ranks`, { method: "POST", body });
+  if (!response.ok) throw new Error(`the player could not be read: ${response.status}`);
+  const [found] = (await response.json()).entries;
+  return found?.seq === undefined ? null : found;
 }
 
-/** @param {string} path */
-const ask = (path) => fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" } });
+/**
+ * @param {string} path
+ * @param {RequestInit} [request]
+ */
+const ask = (path, request) =>
+  fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json", "content-type": "application/json" }, ...request });

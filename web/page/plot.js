@@ -19,23 +19,57 @@ import { apart, rankScale, timeMarks, windowFor } from "./scale.js";
  * @property {boolean} [chosen] drawn stronger than the others
  */
 
-/** How far before and after a change its line bends, in pixels. */
+/** Sizes at the type size of a laptop; they grow with it. How far a line bends before and after a change, and the rest. */
 const BEND = 7;
 const LABEL_GAP = 17;
-const EDGE = { top: 12, bottom: 22, start: 34, end: 104 };
+const TYPE = 11;
+const LETTER = 6.6;
+const EDGE = { top: 12, bottom: 22, start: 34 };
+/** Of the width, what names take at the end, and its bounds. */
+const NAMES = { share: 0.26, least: 100, most: 170 };
+
+/**
+ * @typedef {object} Frame where the lines are, in pixels
+ * @property {number} left
+ * @property {number} right
+ * @property {number} top
+ * @property {number} bottom
+ * @property {number} height
+ * @property {number} unit pixels for one of a laptop
+ * @property {number} letters that a name has room for
+ */
+
+/**
+ * @param {{width: number, height: number}} size
+ * @param {number} unit
+ * @returns {Frame}
+ */
+export function frameOf({ width, height }, unit) {
+  const names = Math.max(NAMES.least * unit, Math.min(NAMES.most * unit, width * NAMES.share));
+  return {
+    left: EDGE.start * unit,
+    right: width - names,
+    top: EDGE.top * unit,
+    bottom: height - EDGE.bottom * unit,
+    height,
+    unit,
+    letters: Math.floor((names - 22 * unit) / (LETTER * unit)),
+  };
+}
 
 /**
  * @param {{x: number, y: number}[]} corners where a rank begins to hold
  * @param {number} end
+ * @param {number} [widest] of a bend
  * @returns {string} a path that is level between changes, and bends from one level to the next
  */
-export function bumps(corners, end) {
+export function bumps(corners, end, widest = BEND) {
   const parts = corners.map(({ x, y }, index) => {
     if (index === 0) return `M${x.toFixed(1)} ${y.toFixed(1)}`;
     const before = corners[index - 1];
     const next = corners[index + 1]?.x ?? end;
-    const bend = Math.min(BEND, (x - before.x) / 2);
-    const after = Math.max(0, Math.min(BEND, (next - x) / 2));
+    const bend = Math.min(widest, (x - before.x) / 2);
+    const after = Math.max(0, Math.min(widest, (next - x) / 2));
     const middle = x.toFixed(1);
     return `L${(x - bend).toFixed(1)} ${before.y.toFixed(1)}C${middle} ${before.y.toFixed(1)} ${middle} ${y.toFixed(1)} ${(x + after).toFixed(1)} ${y.toFixed(1)}`;
   });
@@ -82,23 +116,23 @@ export class Plot {
    */
   show(runners, tracks, now) {
     const { width, height } = this.#size;
-    if (width < EDGE.start + EDGE.end || height < 60) return;
+    const frame = frameOf(this.#size, parseFloat(getComputedStyle(this.#svg).fontSize) / TYPE);
+    if (frame.right <= frame.left || frame.bottom <= frame.top) return;
     const began = Math.min(...runners.map(({ player }) => tracks.began(player) ?? now));
     const span = windowFor(now - began);
     const lines = runners.map((runner) => ({ runner, points: tracks.of(runner.player, now - span) }));
-    const ranks = lines.flatMap(({ points }) => points.flatMap(({ rank }) => rank ?? []));
-    const scale = rankScale(ranks);
-    const inner = { right: width - EDGE.end, bottom: height - EDGE.bottom };
-    const x = (/** @type {number} */ at) => EDGE.start + (1 - (now - at) / span) * (inner.right - EDGE.start);
-    const y = (/** @type {number} */ rank) => EDGE.top + scale.at(rank) * (inner.bottom - EDGE.top);
+    const scale = rankScale(lines.flatMap(({ points }) => points.flatMap(({ rank }) => rank ?? [])));
+    const x = (/** @type {number} */ at) => frame.left + (1 - (now - at) / span) * (frame.right - frame.left);
+    const y = (/** @type {number} */ rank) => frame.top + scale.at(rank) * (frame.bottom - frame.top);
+    // The chosen one lies on top.
+    const order = [...lines].sort((one, other) => Number(one.runner.chosen ?? false) - Number(other.runner.chosen ?? false));
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#svg.setAttribute("aria-label", described(lines));
     this.#svg.replaceChildren(
-      ...grid(scale.ticks, y, inner),
-      ...clock(span, (share) => EDGE.start + share * (inner.right - EDGE.start), height),
-      // The chosen one lies on top.
-      ...[...lines].sort((one, other) => Number(one.runner.chosen ?? false) - Number(other.runner.chosen ?? false)).map((line) => curve(line, x, y, inner.right)),
-      ...labels(lines, y, inner),
+      ...grid(scale.ticks, y, frame),
+      ...clock(span, frame),
+      ...order.map((line) => curve(line, x, y, frame)),
+      ...labels(lines, y, frame),
     );
   }
 }
@@ -108,25 +142,24 @@ export class Plot {
 /**
  * @param {readonly number[]} ticks
  * @param {(rank: number) => number} y
- * @param {{right: number}} inner
+ * @param {Frame} frame
  */
-const grid = (ticks, y, { right }) =>
+const grid = (ticks, y, { left, right, unit }) =>
   ticks.flatMap((tick) => {
     const height = Math.round(y(tick)) + 0.5;
-    const label = draw("text", { class: "tick", x: EDGE.start - 9, y: height, "text-anchor": "end", "dominant-baseline": "central" });
+    const label = draw("text", { class: "tick", x: left - 9 * unit, y: height, "text-anchor": "end", "dominant-baseline": "central" });
     label.textContent = formatCount(tick);
-    return [draw("line", { class: "rule", x1: EDGE.start, x2: right, y1: height, y2: height }), label];
+    return [draw("line", { class: "rule", x1: left, x2: right, y1: height, y2: height }), label];
   });
 
 /**
  * @param {number} span
- * @param {(share: number) => number} x
- * @param {number} height
+ * @param {Frame} frame
  */
-const clock = (span, x, height) =>
+const clock = (span, { left, right, height, unit }) =>
   timeMarks(span).map(({ share, text }) => {
     const anchor = share === 1 ? "end" : share < 0.06 ? "start" : "middle";
-    const label = draw("text", { class: "tick", x: x(share), y: height - 3, "text-anchor": anchor });
+    const label = draw("text", { class: "tick", x: left + share * (right - left), y: height - 3 * unit, "text-anchor": anchor });
     label.textContent = text;
     return label;
   });
@@ -135,14 +168,14 @@ const clock = (span, x, height) =>
  * @param {Line} line
  * @param {(at: number) => number} x
  * @param {(rank: number) => number} y
- * @param {number} end
+ * @param {Frame} frame
  */
-function curve({ runner, points }, x, y, end) {
+function curve({ runner, points }, x, y, { right, unit }) {
   const parts = stretches(points);
   const open = points.at(-1)?.rank !== null;
   const path = parts.map((part, index) => {
-    const last = index === parts.length - 1 && open ? end : x(part[part.length - 1].at);
-    return bumps(part.map(({ at, rank }) => ({ x: x(at), y: y(rank) })), last);
+    const last = index === parts.length - 1 && open ? right : x(part[part.length - 1].at);
+    return bumps(part.map(({ at, rank }) => ({ x: x(at), y: y(rank) })), last, BEND * unit);
   });
   return draw("path", { class: `curve slot-${runner.slot}${runner.chosen ? " chosen" : ""}`, d: path.join("") });
 }
@@ -150,21 +183,21 @@ function curve({ runner, points }, x, y, end) {
 /**
  * @param {readonly Line[]} lines
  * @param {(rank: number) => number} y
- * @param {{right: number, bottom: number}} inner
+ * @param {Frame} frame
  */
-function labels(lines, y, { right, bottom }) {
+function labels(lines, y, { right, bottom, unit, letters }) {
   const standing = lines.flatMap(({ runner, points }) => {
     const rank = points.at(-1)?.rank;
     return rank === null || rank === undefined ? [] : [{ runner, rank }];
   });
-  const places = apart(standing.map(({ rank }) => y(rank)), LABEL_GAP, bottom + 4);
+  const places = apart(standing.map(({ rank }) => y(rank)), LABEL_GAP * unit, bottom + 4 * unit);
   return standing.flatMap(({ runner, rank }, index) => {
-    const dot = draw("circle", { class: `end slot-${runner.slot}`, cx: right, cy: y(rank), r: runner.chosen ? 5 : 4 });
-    const label = draw("text", { class: `label${runner.chosen ? " chosen" : ""}`, x: right + 11, y: places[index], "dominant-baseline": "central" });
+    const dot = draw("circle", { class: `end slot-${runner.slot}`, cx: right, cy: y(rank), r: (runner.chosen ? 5 : 4) * unit });
+    const label = draw("text", { class: `label${runner.chosen ? " chosen" : ""}`, x: right + 11 * unit, y: places[index], "dominant-baseline": "central" });
     const number = draw("tspan", { class: "number" });
     number.textContent = formatCount(rank);
-    const name = draw("tspan", { dx: 5 });
-    name.textContent = shortened(runner.name, 10 - String(rank).length + 1);
+    const name = draw("tspan", { dx: 5 * unit });
+    name.textContent = shortened(runner.name, letters - formatCount(rank).length);
     label.append(number, name);
     return [dot, label];
   });

@@ -12,7 +12,7 @@ import { byId, make, write } from "./make.js";
 
 /** Between two that are told, in milliseconds; and how long one may wait for its turn. */
 export const BEAT_MS = 1100;
-export const PATIENCE_MS = 6000;
+export const PATIENCE_MS = 4000;
 const MOST_WAITING = 60;
 const MOST_SHOWN = 40;
 const AGE_MS = 5000;
@@ -97,7 +97,7 @@ export class Ticker {
     const next = document.visibilityState === "visible" ? this.#waiting.take(performance.now()) : null;
     if (next === null) return;
     this.#quiet.hidden = true;
-    const item = this.#item(next.happening, next.at);
+    const item = this.#item(next.happening);
     this.#list.prepend(item);
     while (this.#list.children.length > MOST_SHOWN) this.#list.lastElementChild?.remove();
     this.#slide(item);
@@ -112,11 +112,8 @@ export class Ticker {
     this.#list.animate(from, { duration: 500, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" });
   }
 
-  /**
-   * @param {Happening} happening
-   * @param {number} at
-   */
-  #item(happening, at) {
+  /** @param {Happening} happening */
+  #item(happening) {
     const { kind, entry, past } = happening;
     const face = new Face();
     face.show(entry);
@@ -125,7 +122,7 @@ export class Ticker {
     choose.type = "button";
     choose.addEventListener("click", () => this.#onChoose(entry.player));
     const item = make("li", kind, choose);
-    item.dataset.at = String(at);
+    item.dataset.at = String(performance.now());
     const slots = this.#slots();
     const slot = slots.get(entry.player) ?? slots.get(past?.player ?? "");
     if (slot !== undefined) item.dataset.slot = String(slot);

@@ -31,22 +31,6 @@ export function whatItTakes(mine, theirs, columns) {
 }
 
 /**
- * How far two scores are apart, in the first column in which they differ.
- *
- * @param {Score} one
- * @param {Score} other
- * @param {readonly Column[]} columns
- * @returns {string} as in "1,200 penalty"; "level" where they do not differ
- */
-export function distance(one, other, columns) {
-  const [left, right] = [valuesOf(one), valuesOf(other)];
-  const at = columns.findIndex((_, index) => left[index] !== right[index]);
-  if (at === -1) return "level";
-  const gap = left[at] > right[at] ? left[at] - right[at] : right[at] - left[at];
-  return `${formatScore(String(gap), columns[at].decimals)} ${columns[at].name}`;
-}
-
-/**
  * @param {bigint} amount
  * @param {Column} column
  */

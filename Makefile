@@ -39,7 +39,7 @@ emulators: .emulators/ministack/.installed .emulators/moto/.installed .emulators
 web-tools: .emulators/node/.installed  ## what looks at the browser's modules in tests; nothing of it is served
 
 .emulators/node/.installed: Makefile
-	npm install --prefix .emulators/node --no-package-lock --no-audit --no-fund --silent typescript@5.9.3 esbuild@0.28.2
+	npm install --prefix .emulators/node --no-package-lock --no-audit --no-fund --silent typescript@5.9.3 esbuild@0.28.2 axe-core@4.14.1
 	@touch $@
 
 test: install-dev check  ## style, types, floor plan, then every test on real parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,8 @@ REASON: Final = "reason"
 REDRIVE: Final = "redrive"
 """The attribute of a message that names the redrive which put it back."""
 _MAX_REASON: Final = 256
+_TRACE: Final = re.compile(r"Root=[0-9A-Za-z;=:+-]{1,250}")
+"""What goes as a trace header: another one would be refused, and the message with it."""
 
 log = structlog.get_logger()
 
@@ -98,7 +101,8 @@ class SqsQueue:
 
 def _entry(name: str, message: Message) -> dict[str, Any]:
     entry: dict[str, Any] = {"Id": name, "MessageBody": message.body}
-    if (trace := message.trace) is not None:
+    trace = message.trace
+    if trace is not None and _TRACE.fullmatch(trace):
         entry["MessageSystemAttributes"] = attributes({"AWSTraceHeader": trace})
     return entry
 

@@ -1,6 +1,6 @@
 """What travels from the outbox through a queue: letters, packed many to a message.
 
-A message is text: the format's number, a point, and base64 of a MessagePack array of (id, payload, trace).
+A message is text: the format's number, a point, and base64 of a MessagePack array of (id, payload, trace, at).
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ _SHOWN: Final = 40
 
 
 class Letter(NamedTuple):
-    """A row of the outbox: its id, what was committed, and the trace of who committed it (opaque).
+    """A row of the outbox: its id, what was committed, the trace of who committed it (opaque), and when that was, in Unix
+    microseconds by the store's clock (0: not known).
 
     An empty payload was too large for a message: the outbox has it, under the id.
-    """
+    """  # noqa: D205 - one thought
 
     id: int
     payload: bytes
     trace: str | None = None
+    at: int = 0
 
 
 class Message(NamedTuple):
@@ -72,7 +74,9 @@ def pack(letters: Sequence[Letter], limit: int) -> list[Message]:
 
 def _packed(letter: Letter, room: int) -> bytes:
     part = record.pack_array(letter)
-    return part if len(part) <= room else record.pack_array(letter._replace(payload=b""))
+    if len(part) > room:
+        part = record.pack_array(letter._replace(payload=b""))
+    return part if len(part) <= room else record.pack_array(letter._replace(payload=b"", trace=None))
 
 
 def _body(parts: Sequence[bytes]) -> str:
@@ -91,10 +95,12 @@ def unpack(body: str) -> list[Letter]:
         raise Unreadable(f"no letters: {type(error).__name__}: {error}") from error
 
 
-def _letter(row: object, payload: object, trace: object) -> Letter:
+def _letter(row: object, payload: object, trace: object, at: object = 0) -> Letter:
     if not isinstance(row, int) or not isinstance(payload, bytes) or not isinstance(trace, bytes | None):
         raise TypeError("a letter is an id, a payload and a trace")
-    return Letter(row, payload, None if trace is None else trace.decode())
+    if not isinstance(at, int):
+        raise TypeError("a letter's time is a number")
+    return Letter(row, payload, None if trace is None else trace.decode(), at)
 
 
 def calls(messages: Sequence[Message]) -> Iterator[list[Message]]:

@@ -7,13 +7,18 @@ import locale
 import shutil
 import subprocess
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 
 from infra.boards_postgres import PostgresBoards
+from infra.client_aws import AwsClient
 from infra.client_redis import BoundedRedis
+from infra.dead_letters_memory import MemoryDeadLetters
+from infra.dead_letters_postgres import PostgresDeadLetters
+from infra.dead_letters_sqs import SqsDeadLetters
 from infra.fallback_postgres import PostgresFallback
 from infra.ledger_postgres import PostgresLedger
 from infra.local.valkey import EmbeddedValkey
@@ -21,18 +26,25 @@ from infra.migrations import migrate
 from infra.outbox_postgres import PostgresOutbox
 from infra.players_postgres import PostgresPlayers
 from infra.postgres import open_pool
+from infra.settings import Settings
 from infra.submissions_postgres import PostgresSubmissions
 from infra.warm_postgres import WarmConnections
 from tests.contract.adapters import LEASE, InMemory, InRedis, Ranked, Stored, in_memory, whole
 from tests.contract.one_board import EPOCH, KEY
+from tests.contract.queued import Queued, QueuedInMemory, QueuedInSqs
+from tests.harness import free_port
+from tests.queues import CREDENTIALS, Queues
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from infra.local.postgres import EmbeddedPostgres
+    from realtime.core.ports import DeadLetters
+    from tests.emulators import Emulator
 
 LOCALE = "en_US.UTF-8"
+BLANK = Settings(database_url="", redis_url="", issuer="", jwks_url="")
 _EMPTY = """
 DELETE FROM outbox; DELETE FROM entry; DELETE FROM player; DELETE FROM idempotency; DELETE FROM season; DELETE FROM board
 """
@@ -158,3 +170,92 @@ def _stored(pool: asyncpg.Pool, replica: asyncpg.Pool, warm: WarmConnections) ->
 @pytest.fixture(params=["memory", "postgres"])
 def stored(request: pytest.FixtureRequest) -> Stored:
     return in_memory() if request.param == "memory" else request.getfixturevalue("in_postgres")
+
+
+@dataclass(slots=True)
+class Buried:
+    """Dead letters, with the store and the queue that they come from."""
+
+    letters: DeadLetters
+    stored: Stored
+    queued: Queued
+
+
+@pytest.fixture
+def queues(ministack: Emulator, monkeypatch: pytest.MonkeyPatch) -> Queues:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return Queues(ministack).make()
+
+
+@pytest.fixture
+async def in_sqs(queues: Queues) -> AsyncIterator[QueuedInSqs]:
+    async with _in_sqs(queues) as adapter:
+        yield adapter
+
+
+@pytest.fixture
+async def in_sqs_away(queues: Queues) -> AsyncIterator[QueuedInSqs]:
+    async with _in_sqs(queues, aws_endpoint=f"http://127.0.0.1:{free_port()}") as adapter:
+        yield adapter
+
+
+@asynccontextmanager
+async def _in_sqs(queues: Queues, **changes: Any) -> AsyncIterator[QueuedInSqs]:
+    client = AwsClient.open("sqs", queues.settings(BLANK, **changes), threads=4, seconds=5.0, tries=1)
+    try:
+        yield QueuedInSqs(queues, client)
+    finally:
+        client.close()
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def queued(request: pytest.FixtureRequest) -> Queued:
+    return QueuedInMemory() if request.param == "memory" else request.getfixturevalue("in_sqs")
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def queued_away(request: pytest.FixtureRequest) -> Queued:
+    return queue_away() if request.param == "memory" else request.getfixturevalue("in_sqs_away")
+
+
+def queue_away() -> QueuedInMemory:
+    adapter = QueuedInMemory()
+    adapter.queue.away = True
+    return adapter
+
+
+@pytest.fixture(params=["memory", "memory+queue", "postgres", "postgres+sqs"])
+def buried(request: pytest.FixtureRequest) -> Buried:
+    match request.param:
+        case "memory":
+            return buried_in_memory(None)
+        case "memory+queue":
+            return buried_in_memory(QueuedInMemory())
+        case "postgres":
+            stored = request.getfixturevalue("in_postgres")
+            return Buried(PostgresDeadLetters(stored.outbox._pool), stored, QueuedInMemory())
+    return buried_in_sqs(request, "in_sqs")
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def buried_queued(request: pytest.FixtureRequest) -> Buried:
+    return buried_in_memory(QueuedInMemory()) if request.param == "memory" else buried_in_sqs(request, "in_sqs")
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def buried_away(request: pytest.FixtureRequest) -> Buried:
+    return buried_in_memory(queue_away()) if request.param == "memory" else buried_in_sqs(request, "in_sqs_away")
+
+
+def buried_in_memory(held: QueuedInMemory | None) -> Buried:
+    stored = in_memory()
+    outbox: Any = stored.outbox
+    return Buried(MemoryDeadLetters(outbox._store, held and held.queue), stored, held or QueuedInMemory())
+
+
+def buried_in_sqs(request: pytest.FixtureRequest, queue: str) -> Buried:
+    stored = request.getfixturevalue("in_postgres")
+    sent: QueuedInSqs = request.getfixturevalue(queue)
+    rows = PostgresDeadLetters(stored.outbox._pool)
+    return Buried(SqsDeadLetters(rows, sent.client, sent.queues.url, sent.queues.dead_url), stored, sent)

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 
 from infra.migrations import migrate
+from tests.turned import TurnedLoop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.local.postgres import EmbeddedPostgres
 
 _EMPTY = """
 DELETE FROM outbox; DELETE FROM entry; DELETE FROM player; DELETE FROM idempotency; DELETE FROM season;
 DELETE FROM board; UPDATE view_refresh SET refreshed_at = '-infinity'
 """
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], Any]]:
+    """What waits for minutes and talks to nobody waits on a loop whose time is turned on."""
+    return {"turned": TurnedLoop} if item.path.stem == "test_relay" else {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -49,10 +49,21 @@ def test_a_letter_that_fits_exactly_goes_whole_and_one_byte_more_goes_by_its_id(
 
 
 def test_a_large_letter_leaves_its_neighbours_as_they_are() -> None:
-    sent = [Letter(1, b"a"), Letter(2, bytes(LIMIT), "Root=1-b"), Letter(3, b"c")]
+    sent = [Letter(1, b"a"), Letter(2, bytes(LIMIT), "Root=1-b", 7), Letter(3, b"c", None, 1_760_000_000_123_456)]
     (message,) = pack(sent, LIMIT)
-    assert unpack(message.body) == [Letter(1, b"a"), Letter(2, b"", "Root=1-b"), Letter(3, b"c")]
+    assert unpack(message.body) == [sent[0], Letter(2, b"", "Root=1-b", 7), sent[2]]
     assert message.letters == tuple(sent)
+
+
+def test_a_letter_of_a_node_that_says_no_time_is_read() -> None:
+    body = "1." + base64.b64encode(record.pack_array([(1, b"a", None)])).decode()
+    assert unpack(body) == [Letter(1, b"a")]
+
+
+def test_a_trace_that_fits_into_no_message_stays_behind() -> None:
+    (message,) = pack([Letter(1, b"a", "Root=" + "x" * 500)], 300)
+    assert unpack(message.body) == [Letter(1, b"")]
+    assert len(message.body) <= 300
 
 
 def test_nothing_to_send_is_no_message() -> None:
@@ -86,6 +97,7 @@ def test_a_message_carries_on_the_first_trace_in_it() -> None:
         ("1." + base64.b64encode(record.pack_array([(1, 2, None)])).decode(), "no letters"),
         ("1." + base64.b64encode(record.pack_array([(1, b"a", 3)])).decode(), "no letters"),
         ("1." + base64.b64encode(record.pack_array([(1, b"a", b"\xff")])).decode(), "no letters"),
+        ("1." + base64.b64encode(record.pack_array([(1, b"a", None, "7")])).decode(), "no letters"),
         ("1." + base64.b64encode(b"\x91" * 5000).decode(), "no letters"),
     ],
 )

@@ -67,6 +67,8 @@ class MemoryStore:
     epochs: dict[BoardKey, int] = field(default_factory=dict)
     entries: dict[BoardKey, dict[str, Entry]] = field(default_factory=dict)
     """Tombstones, too."""
+    written: dict[tuple[BoardKey, str], float] = field(default_factory=dict)
+    """When a player's entry got its seq."""
     profiles: dict[str, Profile] = field(default_factory=dict)
     answers: dict[bytes, Answered] = field(default_factory=dict)
     outbox: dict[int, Waiting] = field(default_factory=dict)
@@ -149,6 +151,7 @@ class MemorySubmissions:
             return refusal
         entries[submission.player] = entry
         if improved:
+            self._store.written[board.key, submission.player] = self._store.clock()
             touched[board.name, submission.player] = None
         self._rename(submission, seq, touched)
         outcome = Outcome(submission.player, submission.score, entry.score or submission.score, improved, entry.seq)
@@ -273,7 +276,7 @@ class MemoryOutbox:
     async def read(self, ids: Sequence[int]) -> list[Letter]:
         """See the port."""
         there = ((row, self._store.outbox[row]) for row in sorted(ids) if row in self._store.outbox)
-        return [Letter(row, waiting.payload, waiting.trace) for row, waiting in there]
+        return [Letter(row, waiting.payload, waiting.trace, round(waiting.at * 1_000_000)) for row, waiting in there]
 
     async def settle(self, ids: Sequence[int]) -> None:
         """See the port."""
@@ -293,6 +296,11 @@ class MemoryOutbox:
             if row in self._store.outbox:
                 self._store.outbox[row].free_at = float("inf")
                 self._store.outbox[row].reason = reason
+
+    async def backlog(self) -> tuple[int, float]:
+        """See the port."""
+        waiting = [one.at for one in self._store.outbox.values() if one.reason is None]
+        return len(waiting), self._store.clock() - min(waiting, default=self._store.clock())
 
 
 class MemoryLedger:
@@ -315,6 +323,7 @@ class MemoryLedger:
         changed, self._store.failed_over = self._store.failed_over, False
         if changed:
             await self.raise_epochs()
+            self._store.announce({key: [] for key in self._store.epochs})
         return changed
 
     async def raise_epochs(self) -> None:
@@ -372,6 +381,13 @@ class MemoryFallback:
         """See the port."""
         state = self._state(board)
         return Standings(0, 0, state.total, tuple(map(state.standing, players)), stale=True)
+
+    async def age(self, board: Board, player: str) -> tuple[int, float] | None:
+        """See the port."""
+        entry = self._store.entries.get(board.key, {}).get(player, Entry())
+        if entry.score is None:
+            return None
+        return entry.seq, self._store.clock() - self._store.written[board.key, player]
 
     def _state(self, board: Board) -> BoardState:
         state = BoardState(board.spec.columns, 0)

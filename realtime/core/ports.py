@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from realtime.core.announcement import Past
+    from realtime.core.announcement import Origin, Past
     from realtime.core.errors import BoardChanged, IdempotencyMismatch, ScoreRefused
     from realtime.core.fold import Outcome, Submission
     from realtime.core.letters import Letter
@@ -148,6 +148,10 @@ class Outbox(Protocol):
         """These never can be applied: nobody sees them any more until they are redriven."""
         ...
 
+    async def backlog(self) -> tuple[int, float]:
+        """How many rows wait to be applied, and for how many seconds the oldest. What is held does not wait."""
+        ...
+
 
 class Queue(Protocol):
     """What carries letters to the refresh, where that is not the outbox itself. It may double and reorder them."""
@@ -213,7 +217,10 @@ class Ledger(Protocol):
         ...
 
     async def follow_timeline(self) -> bool:
-        """Whether the store was failed over: then its sequences were advanced and every board has a new epoch."""
+        """Whether the store was failed over, and this caller is the first to notice.
+
+        Then its sequences are advanced, every board has a new epoch, and the outbox has a notice for each.
+        """
         ...
 
     def rebuilding(self, key: BoardKey) -> AbstractAsyncContextManager[bool]:
@@ -232,8 +239,10 @@ class Ledger(Protocol):
 class Ranking(Protocol):
     """The live ranks. Every call raises RankingUnavailable where it does not answer."""
 
-    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed]) -> int:
-        """Apply a batch and announce it, in one step; returns the version. Raises RankingRefused."""
+    async def apply(
+        self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None = None
+    ) -> int:
+        """Apply a batch and announce it, with its origin, in one step; returns the version. Raises RankingRefused."""
         ...
 
     async def mark(self, key: BoardKey, epoch: int) -> bool:
@@ -319,7 +328,7 @@ class Bus(Protocol):
 
 
 class Fallback(Protocol):
-    """Reads while the ranking is away. Every call raises StoreUnavailable."""
+    """Reads while the ranking is away, and of what only the store knows. Every call raises StoreUnavailable."""
 
     async def page(self, board: Board, offset: int, limit: int) -> Page:
         """A stretch of the board."""
@@ -331,4 +340,8 @@ class Fallback(Protocol):
 
     async def standings(self, board: Board, players: Sequence[str]) -> Standings:
         """Where players stand; position -1 and rank 0 where counting took too long."""
+        ...
+
+    async def age(self, board: Board, player: str) -> tuple[int, float] | None:
+        """The seq of a player's entry, and how many seconds ago it was written; None where the player is not ranked."""
         ...

@@ -102,7 +102,7 @@ class InRedis:
 
 @dataclass(slots=True)
 class Stored:
-    """The ports of a store. `expire` lets every lease run out."""
+    """The ports of a store. `expire` lets every lease run out; `fail_over` puts another server in its place."""
 
     submissions: Submissions
     boards: Boards
@@ -111,6 +111,7 @@ class Stored:
     ledger: Ledger
     fallback: Fallback
     expire: Callable[[], Awaitable[None]]
+    fail_over: Callable[[], Awaitable[None]]
 
     async def sent(self) -> list[tuple[BoardKey, list[Packed]]]:
         """Everything that waits in the outbox, which is empty then."""
@@ -133,6 +134,9 @@ def in_memory() -> Stored:
     async def expire() -> None:
         now[0] += LEASE + 1
 
+    async def fail_over() -> None:
+        store.failed_over = True
+
     return Stored(
         MemorySubmissions(store),
         MemoryBoards(store),
@@ -141,6 +145,7 @@ def in_memory() -> Stored:
         MemoryLedger(store),
         MemoryFallback(store),
         expire,
+        fail_over,
     )
 
 

@@ -33,7 +33,6 @@ from tests.contract.adapters import LEASE, InMemory, InRedis, Ranked, Stored, in
 from tests.contract.one_board import EPOCH, KEY
 from tests.contract.queued import Queued, QueuedInMemory, QueuedInSqs
 from tests.harness import free_port
-from tests.queues import CREDENTIALS, Queues
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
     from infra.local.postgres import EmbeddedPostgres
     from realtime.core.ports import DeadLetters
-    from tests.emulators import Emulator
+    from tests.queues import Queues
 
 LOCALE = "en_US.UTF-8"
 BLANK = Settings(database_url="", redis_url="", issuer="", jwks_url="")
@@ -156,6 +155,10 @@ def _stored(pool: asyncpg.Pool, replica: asyncpg.Pool, warm: WarmConnections) ->
             "UPDATE outbox SET leased_until = '-infinity' WHERE leased_until < now() + interval '1 hour'"
         )
 
+    async def fail_over() -> None:
+        # As a standby would find it: the timeline that it was promoted from stands in the table.
+        await pool.execute("UPDATE timeline SET id = '00000000'")
+
     return Stored(
         PostgresSubmissions(warm),
         PostgresBoards(pool),
@@ -164,6 +167,7 @@ def _stored(pool: asyncpg.Pool, replica: asyncpg.Pool, warm: WarmConnections) ->
         PostgresLedger(pool),
         PostgresFallback(replica),
         expire,
+        fail_over,
     )
 
 
@@ -179,13 +183,6 @@ class Buried:
     letters: DeadLetters
     stored: Stored
     queued: Queued
-
-
-@pytest.fixture
-def queues(ministack: Emulator, monkeypatch: pytest.MonkeyPatch) -> Queues:
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    return Queues(ministack).make()
 
 
 @pytest.fixture

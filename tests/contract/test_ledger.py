@@ -50,6 +50,25 @@ async def test_all_epochs_can_be_raised_at_once(stored: Stored, board: Board) ->
     assert min(after.values()) > max(before.values())
 
 
+async def test_who_notices_a_failover_first_raises_every_epoch_and_says_so_in_the_outbox(
+    stored: Stored, board: Board
+) -> None:
+    other = await new_board(stored, name="other")
+    await new_board(stored, name="dead")
+    await stored.boards.delete("dead")
+    await stored.sent()
+    before = await stored.ledger.epochs()
+    assert not await stored.ledger.follow_timeline()
+    assert (await stored.sent(), await stored.ledger.epochs()) == ([], before)
+    await stored.fail_over()
+    assert await stored.ledger.follow_timeline()
+    after = await stored.ledger.epochs()
+    assert min(after.values()) > max(before.values())
+    assert sorted(await stored.sent()) == [(board.key, []), (other.key, [])]
+    assert not await stored.ledger.follow_timeline()
+    assert (await stored.sent(), await stored.ledger.epochs()) == ([], after)
+
+
 async def test_one_at_a_time_rebuilds_a_board(stored: Stored, board: Board) -> None:
     other = await new_board(stored, name="other")
     async with AsyncExitStack() as held:

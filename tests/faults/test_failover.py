@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -8,7 +9,9 @@ import asyncpg
 import pytest
 
 from infra.local.replica import start_replica
+from infra.timeline_postgres import follow_timeline
 from tests.harness import PATIENCE, Watcher, eventually
+from workers.process import _VERIFY_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,3 +57,24 @@ async def test_after_a_failover_of_postgres_no_number_is_given_out_twice_and_eve
         assert again["seq"] > written["seq"] + 1_000_000
         await watcher.until(lambda watcher: watcher.total == 2)
     await connection.close()
+
+
+async def test_boards_are_rebuilt_at_once_where_an_api_node_is_the_first_to_notice(stack: Stack) -> None:
+    """Sooner than the worker looks whether the ranking is whole."""
+    async with stack.running() as (node,):
+        await node.http.put("/v1/boards/arcade", json={"columns": [{"name": "score"}]})
+        await node.http.post("/v1/boards/arcade/scores", json={"player": "ada", "score": 7})
+        async with Watcher.on(node.live_url, "arcade") as watcher:
+            await watcher.until(lambda watcher: watcher.total == 1)
+            epoch = watcher.epoch
+            # Nothing is left that would be refused under the new epoch.
+            await stack.settled()
+            connection = await asyncpg.connect(stack.settings.database_url, timeout=PATIENCE)
+            # In one transaction: the worker, which looks every second, finds it done.
+            async with connection.transaction():
+                await connection.execute("UPDATE timeline SET id = '00000000'")
+                assert await follow_timeline(connection)
+            await connection.close()
+            async with asyncio.timeout(_VERIFY_EVERY / 3):
+                await watcher.until(lambda watcher: watcher.epoch > epoch + 1_000_000)
+            assert [one["player"] for one in watcher.entries] == ["ada"]

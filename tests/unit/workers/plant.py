@@ -26,6 +26,7 @@ from workers.refreshing import Refresh
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from realtime.core.announcement import Origin
     from realtime.core.model import Board, BoardKey
     from realtime.core.outbox import Packed
     from realtime.core.window import Window
@@ -44,11 +45,13 @@ class WatchedRanking(MemoryRanking):
         self.before_mark: Callable[[], Awaitable[object]] | None = None
         self.before_load: Callable[[], Awaitable[object]] | None = None
 
-    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed]) -> int:
+    async def apply(
+        self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None = None
+    ) -> int:
         if self.away or key == self.away_for:
             raise RankingUnavailable("away")
         self.applied.append(len(changes))
-        return await super().apply(key, epoch, changes)
+        return await super().apply(key, epoch, changes, origin)
 
     async def holds(self, key: BoardKey, epoch: int) -> bool:
         if self.away:
@@ -79,9 +82,13 @@ class Plant(Stored):
             MemoryLedger(self.store),
             MemoryFallback(self.store),
             expire=lambda: asyncio.sleep(LEASE + 1),
+            fail_over=self._fail_over,
         )
         self.ranking = WatchedRanking()
         self.refresh = self.worker()
+
+    async def _fail_over(self) -> None:
+        self.store.failed_over = True
 
     def worker(self) -> Refresh:
         """A worker; several may share the plant."""

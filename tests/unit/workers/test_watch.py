@@ -97,10 +97,23 @@ async def test_after_a_failover_of_the_store_every_board_is_rebuilt_under_a_new_
 ) -> None:
     await watch.look()
     epoch = plant.store.epochs[board.key]
-    plant.store.failed_over = True
+    await plant.fail_over()
     await watch.look()
     await plant.refresh.settle_rebuilds()
     assert plant.store.epochs[board.key] > epoch
     assert sentinel.mark is None, "it is marked once a look finds all whole"
     await watch.look()
     assert sentinel.mark == "run 1"
+
+
+async def test_a_failover_that_somebody_else_noticed_first_is_found_in_the_outbox(
+    plant: Plant, board: Board, watch: Watch
+) -> None:
+    await watch.look()
+    epoch = plant.store.epochs[board.key]
+    await plant.fail_over()
+    assert await plant.ledger.follow_timeline()
+    await watch.look()
+    await plant.work()
+    assert plant.store.epochs[board.key] > epoch
+    assert await plant.is_ranked_as_stored(board)

@@ -39,7 +39,6 @@ export const openEvents = (url, fetch, { hear, lost }) => {
       clearTimeout(watchdog);
       watchdog = setTimeout(fail, beat);
     };
-    signal.onabort = () => clearTimeout(watchdog);
     try {
       expect();
       const answer = await fetch(path, { headers, signal, cache: "no-store" });

@@ -164,8 +164,6 @@ class Live extends Emitter {
       clearTimeout(watch.timer);
       watch.topic = undefined;
       watch.asked = watch.proved = false;
-      watch.waits = true;
-      if (!watch.topics.size) this.#watches.delete(watch);
     }
   }
 
@@ -230,7 +228,7 @@ class Live extends Emitter {
     else if (type === "error") {
       watch.topic = undefined;
       watch.reason = code;
-      if (watch.topics.size && PASSING.test(code)) this.#again(watch, jitter(watch.attempt++));
+      if (PASSING.test(code)) this.#again(watch, jitter(watch.attempt++));
       else this.#fail(watch, code, message.message);
     } else if (/snapshot|delta|check|rank|stale|fresh/.test(type)) this.#follow(watch, message);
   }
@@ -292,6 +290,7 @@ class Live extends Emitter {
   /** @param {Watch} watch */
   #ask(watch, patience = ANSWER_MS) {
     clearTimeout(watch.timer);
+    if (!watch.topics.size) this.#watches.delete(watch);
     if (!this.#ready || !watch.topics.size) return;
     watch.waits = watch.asked = true;
     watch.timer = setTimeout(() => this.#lost(), patience);

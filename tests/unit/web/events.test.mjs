@@ -179,6 +179,11 @@ test("a node without room is asked again when it said, and somebody else's error
   await node.request.refuse(404);
   await node.pass(0);
   assert.equal(node.requests.length, 3);
+  await node.request.refuse(429, { code: "address_limit" }, { "Retry-After": "3600" });
+  await node.pass(59_999);
+  assert.equal(node.requests.length, 3);
+  await node.pass(1);
+  assert.equal(node.requests.length, 4);
 });
 
 test("a stream on which nothing comes is given up, though others live; comments are signs of life", async () => {
@@ -225,6 +230,14 @@ test("an event without end is not kept for ever", async () => {
     count += 1;
   }
   assert.deepEqual([count, node.live.status], [4, "offline"]);
+});
+
+test("what comes along behind the last event is not heard", async () => {
+  const seen = await started();
+  const events = [{ type: "closed", code: 4000, reason: "why" }, delta(5, 6)];
+  await node.request.write(events.map((one) => `data: ${JSON.stringify(one)}\n\n`).join(""));
+  assert.equal(seen.states.at(-1).version, 5);
+  assert.deepEqual(node.statuses, ["live", "offline why"]);
 });
 
 test("closing ends every stream", async () => {

@@ -176,6 +176,15 @@ test("messages that it does not know are passed over", async () => {
   assert.equal(node.live.status, "live");
 });
 
+test("whether the ranking is away is said anew by a node that leads on", async () => {
+  const seen = await started();
+  await node.socket.hear({ type: "stale", topic: TOPIC, as_of: 1_893_456_000 });
+  await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.hear(welcome, subscribed(1, "resumed"));
+  assert.deepEqual([seen.states.at(-1).asOf, seen.causes.at(-1), seen.topic.status], [null, "resumed", "live"]);
+});
+
 test("staleness and its end are of the state and of the status", async () => {
   const seen = await started();
   await node.socket.hear({ type: "stale", topic: TOPIC, as_of: 1_893_456_000 });
@@ -261,6 +270,14 @@ test("a node that leaves is left when it said, neither sooner nor later", async 
   assert.equal(seen.states.length, 1);
 });
 
+test("the first word of when to come is what counts", async () => {
+  await node.connect();
+  await node.socket.hear(welcome, { type: "drain", reconnect_in_ms: 3000 }, { type: "drain", reconnect_in_ms: 9000 });
+  await node.pass(3000);
+  await node.pass(0);
+  assert.equal(node.sockets.length, 2);
+});
+
 test("a node that leaves before its time is still not stormed, not even by waking", async () => {
   await node.connect({ chance: 0 });
   await node.socket.hear(welcome, { type: "drain", reconnect_in_ms: 3000 });
@@ -283,7 +300,9 @@ for (const [code, comesBack] of [...closes, ...asyncapi["x-close-codes"].map((cl
     await node.pass(60_000);
     assert.equal(node.sockets.length > 1, comesBack);
     assert.equal(node.live.status, comesBack ? "offline" : "closed");
+    node.live.close();
     assert.equal(node.statuses[1], comesBack ? "offline why" : "closed why");
+    assert.equal(node.statuses.length, comesBack ? 3 : 2);
     assert.equal(seen.statuses[1], comesBack ? "offline why" : "closed why");
   });
 }
@@ -317,6 +336,9 @@ test("a connection on which nothing is heard for two heartbeats is given up, wit
   assert.equal(node.sockets.length, 2);
   await socket.hear(welcome); // what the old one still says does not count
   assert.equal(node.live.status, "offline");
+  const pings = socket.asked("ping").length;
+  await node.pass(HEARTBEAT_S * 1000);
+  assert.equal(socket.asked("ping").length, pings);
 });
 
 test("a node that answers pings but not the subscription is given up", async () => {
@@ -349,12 +371,17 @@ test("waking again and again asks once", async () => {
   assert.equal(node.live.status, "live");
 });
 
-test("waking cuts a wait short", async () => {
+test("waking cuts a wait short, and the waits are short again", async () => {
   await node.connect({ chance: 0.999 });
   await node.socket.hear(welcome);
   await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.lose(1006);
   node.live.wake();
-  assert.equal(node.sockets.length, 2);
+  assert.equal(node.sockets.length, 3);
+  await node.socket.lose(1006);
+  await node.pass(500);
+  assert.equal(node.sockets.length, 4);
 });
 
 // -- refusals -----------------------------------------------------------------------------------------------------------
@@ -384,6 +411,20 @@ test("an error that passes is asked about again", async () => {
   await node.socket.hear(subscribed(), snapshot(5));
   assert.equal(seen.states.length, 1);
   assert.deepEqual(seen.statuses.at(-1), "live");
+});
+
+test("an error that goes on passing is asked about ever more slowly", async () => {
+  await node.connect({ chance: 1 });
+  node.watch();
+  await node.socket.hear(welcome);
+  for (const wait of [500, 1000, 2000]) {
+    await node.socket.hear({ type: "error", id: 1, code: "overloaded", message: "no room" });
+    const before = node.socket.asked("subscribe").length;
+    await node.pass(wait - 1);
+    assert.equal(node.socket.asked("subscribe").length, before);
+    await node.pass(1);
+    assert.equal(node.socket.asked("subscribe").length, before + 1);
+  }
 });
 
 test("a topic that ends tells its watcher and takes no more of it", async () => {
@@ -458,6 +499,45 @@ test("one player under two names is one topic: told to both, led on once, and le
   assert.equal(node.socket.asked("unsubscribe").length, 0);
   ann.topic.close();
   assert.equal(node.socket.asked("unsubscribe").length, 1);
+});
+
+test("one name is let go while the node makes the other: it is asked for again", async () => {
+  await node.connect();
+  const me = node.watch(node.live.player("harbin"));
+  const topic = "harbin/player/ann";
+  await node.socket.hear(welcome, subscribed(1, "snapshot", topic), rank(5, 5, 3));
+  const ann = node.watch(node.live.player("harbin", "ann"));
+  me.topic.close();
+  await node.socket.hear(subscribed(2, "snapshot", topic), rank(5, 5, 3), { type: "unsubscribed", id: null, topic });
+  assert.equal(ann.topic.status, "stale");
+  await node.pass(0);
+  assert.deepEqual(node.socket.asked("subscribe").map(({ id }) => id), [1, 2, 2]);
+});
+
+test("one who left while the node owed an answer is asked for no more, and does not keep the other name from leading on", async () => {
+  await node.connect();
+  const me = node.watch(node.live.player("harbin"));
+  node.watch(node.live.player("harbin", "ann"));
+  const topic = "harbin/player/ann";
+  await node.socket.hear(welcome, subscribed(1, "snapshot", topic), rank(5, 5, 3), subscribed(2, "snapshot", topic), rank(5, 5, 3));
+  node.live.wake();
+  me.topic.close();
+  await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.hear(welcome);
+  assert.deepEqual(node.socket.asked("subscribe").map(({ id, resume }) => [id, resume]), [[2, { epoch: 7, version: 5 }]]);
+});
+
+test("a node that leads on another topic than the one held is asked afresh: `me` is somebody else now", async () => {
+  await node.connect();
+  const me = node.watch(node.live.player("harbin"));
+  await node.socket.hear(welcome, subscribed(1, "snapshot", "harbin/player/ann"), rank(5, 5, 3));
+  await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.hear(welcome, subscribed(1, "resumed", "harbin/player/bob"));
+  assert.equal(me.topic.status, "stale");
+  await node.pass(RESYNC_MS / 2);
+  assert.equal(node.socket.asked("subscribe")[1].resume, undefined);
 });
 
 test("closing is for good", async () => {

@@ -50,8 +50,10 @@ test("a function may come without", async () => {
 test("a function is asked again on each connection, and when the token ends", async () => {
   let given = 0;
   await node.connect({ token: async () => `t${++given}` });
+  node.watch();
   await node.socket.hear(welcome, authenticated, expiring);
   assert.deepEqual(node.socket.asked("auth").map(({ token }) => token), ["t1", "t2"]);
+  assert.equal(node.socket.asked("subscribe").length, 1);
   await node.socket.lose(4004, "the token has expired");
   await node.pass(500);
   await node.socket.hear(welcome);
@@ -89,10 +91,47 @@ test("a function that never answers does not keep the connection for ever, nor i
   await node.pass(ANSWER_MS);
   assert.equal(node.statuses.at(-1), "offline token_failed");
   await node.pass(0);
+  node.watch();
   await node.socket.hear(welcome);
   give("late");
   await settled();
-  assert.deepEqual(node.socket.asked("auth"), []);
+  assert.deepEqual([node.socket.asked("auth"), node.socket.asked("subscribe")], [[], []]);
+});
+
+test("a function that fails too late does not end the connection after", async () => {
+  let refuse;
+  await node.connect({ token: () => new Promise((_, reject) => (refuse ??= reject)) });
+  await node.socket.hear(welcome);
+  await node.socket.lose(1006);
+  await node.pass(500);
+  await node.socket.hear(welcome);
+  refuse(new Error("late"));
+  await settled();
+  assert.equal(node.live.status, "live");
+});
+
+test("a function that fails while the last token holds is asked again on the next connection", async () => {
+  let asked = 0;
+  await node.connect({ token: () => (++asked === 2 ? Promise.reject(new Error("away")) : `t${asked}`) });
+  await node.socket.hear(welcome, authenticated, expiring);
+  assert.equal(node.live.status, "live");
+  await node.socket.lose(4004);
+  await node.pass(500);
+  await node.socket.hear(welcome);
+  assert.deepEqual(node.socket.asked("auth").map(({ token }) => token), ["t3"]);
+});
+
+test("by events a token is asked for with the connection alone: a request keeps the one that it came with", async () => {
+  let asked = 0;
+  await node.connect({ WebSocket: null, token: () => `t${++asked}` });
+  const seen = node.watch();
+  await settled();
+  await node.request.hear(welcome, subscribed(), snapshot(5), expiring);
+  assert.deepEqual([asked, seen.topic.status], [1, "live"]);
+  await node.request.hear({ type: "closed", code: 4004, reason: "the token has expired" });
+  await node.pass(500);
+  assert.equal(node.request.headers.get("authorization"), "Bearer t2");
+  assert.equal(node.request.headers.get("last-event-id"), "7-5");
 });
 
 test("a token that is refused closes it: what was asked with it would be refused, too", async () => {

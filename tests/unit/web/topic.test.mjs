@@ -86,6 +86,15 @@ test("a loop over what is refused fails with its code", async () => {
   await refused;
 });
 
+test("a loop over a connection that was refused fails with why, and so does one that comes later", async () => {
+  const loop = top()[Symbol.asyncIterator]();
+  const refused = (error) => error instanceof LiveError && error.code === "no more";
+  const first = assert.rejects(loop.next(), refused);
+  await node.socket.lose(4103, "no more");
+  await first;
+  await assert.rejects(top()[Symbol.asyncIterator]().next(), refused);
+});
+
 test("a loop outlives a lost connection", async () => {
   const loop = top()[Symbol.asyncIterator]();
   let next = loop.next();

@@ -1,7 +1,7 @@
 // A page that was away: hidden, asleep, without a network, in the browser's memory of pages gone by.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { Node, snapshot, subscribed, welcome } from "./node.mjs";
 
@@ -9,13 +9,15 @@ import { Node, snapshot, subscribed, welcome } from "./node.mjs";
 let node;
 let page;
 let events;
+let listened;
 
 beforeEach(async () => {
   page = { visibilityState: "visible" };
   // The page's own events come by the window, too.
   events = new EventTarget();
   globalThis.document = page;
-  globalThis.addEventListener = events.addEventListener.bind(events);
+  listened = mock.fn(events.addEventListener.bind(events));
+  globalThis.addEventListener = listened;
   globalThis.removeEventListener = events.removeEventListener.bind(events);
   node = new Node();
   await node.connect();
@@ -61,8 +63,11 @@ test("coming into sight cuts a wait short", async () => {
   assert.equal(node.sockets.length, 2);
 });
 
-test("who has closed the connection is not woken", async () => {
+test("who has closed the connection is not woken, and keeps nothing of the page", async () => {
+  const { signal } = listened.mock.calls.at(-1).arguments[2];
+  assert.equal(signal.aborted, false);
   node.live.close();
+  assert.equal(signal.aborted, true);
   happen(events, "online");
   happen(events, "visibilitychange");
   await node.pass(60_000);

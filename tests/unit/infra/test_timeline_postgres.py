@@ -10,7 +10,7 @@ import pytest
 
 from infra import timeline_postgres
 from infra.boards_postgres import PostgresBoards
-from infra.outbox_postgres import CHANNEL, PostgresOutbox
+from infra.outbox_postgres import CHANNEL
 from infra.postgres import open_pool
 from infra.timeline_postgres import follow_timeline
 from realtime.core import outbox
@@ -42,8 +42,8 @@ async def boards(pool: Any, *names: str) -> list[int]:
 
 async def noticed(pool: Any) -> list[list[int]]:
     """The boards of each row."""
-    rows = await PostgresOutbox(pool, 10).claim(100)
-    return [[key.board for key, changes in outbox.decode(payload) if not changes] for _, payload, _ in rows]
+    rows = await pool.fetch("SELECT payload FROM outbox ORDER BY id")
+    return [[key.board for key, changes in outbox.decode(row["payload"]) if not changes] for row in rows]
 
 
 async def numbers(pool: Any) -> list[int]:

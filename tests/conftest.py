@@ -21,6 +21,7 @@ from infra.settings import Settings
 from tests.emulators import ministack, moto  # noqa: F401 - fixtures
 from tests.harness import Stack
 from tests.packages import functions, packaging  # noqa: F401 - fixtures
+from tests.queues import queues  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

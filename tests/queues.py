@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.emulators import REGION
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from infra.settings import Settings
     from tests.emulators import Emulator
+    from tests.harness import Stack
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _numbers = itertools.count(1)
@@ -71,6 +73,23 @@ class Queues:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.emulator.client("sqs").get_queue_attributes(QueueUrl=url or self.url, AttributeNames=names)
         return sum(int(number) for number in answer["Attributes"].values())
+
+
+@pytest.fixture
+def queues(ministack: Emulator, monkeypatch: pytest.MonkeyPatch) -> Queues:
+    """A pair of queues of the test's own."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return Queues(ministack).make()
+
+
+def functions_on(stack: Stack, queues: Queues, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Stack:
+    """The stack with these queues; functions called in this process find the same in their environment."""
+    settings = queues.settings(stack.settings, **changes)
+    for name, value in (settings.environ() | CREDENTIALS).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("workers.function.configure", lambda: None)
+    return dataclasses.replace(stack, settings=settings)
 
 
 class Context:

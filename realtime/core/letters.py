@@ -92,7 +92,7 @@ def unpack(body: str) -> list[Letter]:
     try:
         return [_letter(*fields) for fields in record.unpack_array(base64.b64decode(packed, validate=True))]
     except (binascii.Error, ValueError, TypeError, *record.UNPACK_ERRORS) as error:
-        raise Unreadable(f"no letters: {type(error).__name__}: {error}") from error
+        raise Unreadable(f"no letters: {type(error).__name__} {error}".strip()) from error
 
 
 def _letter(row: object, payload: object, trace: object, at: object = 0) -> Letter:

@@ -32,7 +32,7 @@ def decode(payload: bytes) -> list[tuple[BoardKey, list[Packed]]]:
     try:
         return [_changes(*group) for group in record.unpack_array(payload)]
     except (TypeError, *record.UNPACK_ERRORS) as error:
-        raise Unreadable(f"no changes: {type(error).__name__}: {error}") from error
+        raise Unreadable(f"no changes: {type(error).__name__} {error}".strip()) from error
 
 
 def _changes(board: object, season: object, group: tuple[Packed, ...]) -> tuple[BoardKey, list[Packed]]:

@@ -157,6 +157,18 @@ async def around(request: Request) -> Response:
     return _respond(request, asked, page.epoch, page.version, body)
 
 
+async def age(request: Request) -> Response:
+    """`GET /v1/boards/{board}/players/{player}/age`: for whoever measures how long a score takes to a screen."""
+    asked = await _ask(request)
+    name = check_id(request.path_params["player"], "player")
+    found = await asked.service.age(asked.board, name)
+    if found is None:
+        raise PlayerUnknown(f"{name!r} is not ranked on board {asked.board.name!r}")
+    seq, seconds = found
+    body = {"board": asked.board.name, "player": name, "seq": seq, "age_ms": round(seconds * 1000, 1)}
+    return Response(orjson.dumps(body), headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
 async def ranks(request: Request) -> Response:
     """`POST /v1/boards/{board}/ranks`: the ranks of a list of players, in the order asked."""
     asked = await _ask(request)

@@ -88,6 +88,10 @@ class Service:
         except RankingUnavailable:
             return await self.fallback.standings(board, players)
 
+    async def age(self, board: Board, player: str) -> tuple[int, float] | None:
+        """The seq of a player's entry, and how many seconds ago it was written. Raises StoreUnavailable."""
+        return await self.fallback.age(board, player)
+
     async def wait_for(self, board: Board, player: str, seq: int) -> None:
         """Return once the ranking has taken this player's entry up to `seq`. Raises NotYet after a bounded time."""
         deadline = asyncio.get_running_loop().time() + self.settings.after_timeout

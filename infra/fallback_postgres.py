@@ -40,6 +40,10 @@ SELECT (SELECT count(*) FROM entry WHERE {_COUNTED} AND sort_key < wanted.key)
 FROM unnest($3::bytea[]) WITH ORDINALITY AS wanted(key, ord) ORDER BY wanted.ord
 """  # noqa: S608 - as above
 _BEFORE_IN_VIEW: Final = _BEFORE.replace("FROM entry", "FROM leaderboard_ranking")
+_AGE: Final = """
+SELECT seq, extract(epoch FROM clock_timestamp() - updated_at)::float8 FROM entry
+WHERE player = $3 AND board_id = $1 AND season = $2 AND sort_key IS NOT NULL
+"""
 _TOTAL: Final = f"SELECT count(*) FROM entry WHERE {_COUNTED}"  # noqa: S608 - as above
 
 
@@ -94,6 +98,13 @@ class PostgresFallback:
         counted = dict(zip(keys, before, strict=True)) if before is not None else {}
         standings = [_standing(board, rows[player], counted) if player in rows else None for player in players]
         return Standings(0, 0, await self._total(board) or 0, tuple(standings), stale=True)
+
+    async def age(self, board: Board, player: str) -> tuple[int, float] | None:
+        """See the port."""
+        with wrapped():
+            row = await self._pool.fetchrow(_AGE, board.key.board, board.key.season, player)
+        # A replica's clock is another one than the primary's.
+        return None if row is None else (row[0], max(0.0, row[1]))
 
     async def _total(self, board: Board) -> int | None:
         """How many are ranked, or None where counting takes longer than the time-out."""

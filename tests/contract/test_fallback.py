@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,6 +54,31 @@ async def test_a_page_has_the_rows_and_the_rank_of_the_first(
     assert "".join(row.player for row in page.rows) == names
     assert (page.total, page.position, page.rank) == (6, offset, rank)
     assert (page.epoch, page.version, page.stale) == (0, 0, True)
+
+
+async def test_an_age_is_counted_from_when_the_entry_got_its_seq(stored: Stored) -> None:
+    board = await new_board(stored)
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    await take(stored, submission(board, "a", 5, 0))
+    first = await stored.fallback.age(board, "a")
+    await take(stored, submission(board, "a", 4, 0))
+    again = await stored.fallback.age(board, "a")
+    assert first is not None
+    assert again is not None
+    assert again[0] == first[0]
+    assert first[1] <= again[1] <= clock() - began
+    began = clock()
+    await take(stored, submission(board, "a", 6, 0))
+    better = await stored.fallback.age(board, "a")
+    assert better is not None
+    assert better[0] > again[0]
+    assert 0 <= better[1] <= clock() - began
+
+
+async def test_who_is_not_ranked_has_no_age(stored: Stored, board: Board) -> None:
+    assert await stored.fallback.age(board, "gone") is None
+    assert await stored.fallback.age(board, "nobody") is None
 
 
 async def test_all_level_share_the_first_rank_from_wherever_one_looks(stored: Stored) -> None:

@@ -43,6 +43,24 @@ def ranks_of(body: dict[str, Any]) -> list[tuple[int, str]]:
     return [(one["rank"], one["player"]) for one in body["entries"]]
 
 
+# -- ages ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_age_tells_how_long_ago_the_shown_score_was_written(node: Node, board: str) -> None:
+    await put_board(node, board)
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    await rank_all(node, board, {"ann": 7})
+    seq = (await get(node, f"/v1/boards/{board}/players/ann"))["seq"]
+    first = await get(node, f"/v1/boards/{board}/players/ann/age")
+    assert first == {"board": board, "player": "ann", "seq": seq, "age_ms": first["age_ms"]}
+    assert 0 < first["age_ms"] <= (clock() - began) * 1000
+    again = await node.http.get(f"/v1/boards/{board}/players/ann/age")
+    assert again.json()["age_ms"] > first["age_ms"]
+    assert again.headers["cache-control"] == "no-store"
+    assert problem(await node.http.get(f"/v1/boards/{board}/players/bob/age")) == (404, "player_unknown")
+
+
 # -- ranks and stretches -------------------------------------------------------------------------------------------------
 
 

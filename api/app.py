@@ -46,6 +46,7 @@ ROUTES = [
     Route("/v1/boards/{board}/players/{player}", reads.player),
     Route("/v1/boards/{board}/players/{player}", players.remove, methods=["DELETE"]),
     Route("/v1/boards/{board}/players/{player}/around", reads.around),
+    Route("/v1/boards/{board}/players/{player}/age", reads.age),
     Route("/v1/boards/{board}/ranks", reads.ranks, methods=["POST"]),
     Route("/v1/boards/{board}/scores/batch", scores.submit_batch, methods=["POST"]),
     WebSocketRoute("/v1/live", live.live),

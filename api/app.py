@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from api import boards, dead_letters, events, files, health, live, players, problems, reads, scores
 from api.door import Door
 from api.editions import Editions
-from api.give_way import GiveWay
 from api.metrics import Metrics
 from api.service import Service
 from infra.batcher import Batcher
@@ -78,6 +76,7 @@ def application(settings: Settings, died: Callable[[], None]) -> Starlette:
             tasks = Tasks(died)
             app.state.service = service = assemble(settings, resources, tasks)
             hub = service.hub
+            app.state.answering = hub.shell.fanout.answering
             app.state.door = Door(settings, hub, hub.watch, tasks.spawn)
             for part in (resources.bell.run(), resources.bus.run(), hub.run(), hub.watch.run()):
                 tasks.spawn(part)
@@ -91,7 +90,6 @@ def application(settings: Settings, died: Callable[[], None]) -> Starlette:
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[Middleware(GiveWay)],
         exception_handlers={
             RankcastError: problems.on_rankcast_error,
             HTTPException: problems.on_http_error,

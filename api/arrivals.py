@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
@@ -20,7 +21,9 @@ from api.websocket import Handshake
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from uvicorn._types import ASGI3Application
     from uvicorn.config import Config
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
 HEAD: Final = 16_384
@@ -29,6 +32,8 @@ _END: Final = b"\r\n\r\n"
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 _CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b", re.IGNORECASE)
 _SLICE: Final = 250
+_ENDLESS: Final = "/live"
+"""Server-sent events are frames themselves."""
 
 _NOT_IN_TIME: Final = "408 Request Timeout"
 _TOO_LARGE: Final = "431 Request Header Fields Too Large"
@@ -36,11 +41,22 @@ _FULL: Final = "503 Service Unavailable\r\nRetry-After: 1"
 
 
 class Gate:
-    """Takes every connection of a server. `drain` begins to send the live ones away, and calls back when they are gone."""
+    """Takes every connection of a server.
+
+    drain: begins to send the live ones away, and calls back when they are gone.
+    answering: is told of each request that is begun (1) and answered (-1), but for answers that have no end.
+    """
 
     def __init__(
-        self, *, in_flight: int, timeout: float, room: int, drain: Callable[[Callable[[], None]], None]
+        self,
+        *,
+        in_flight: int,
+        timeout: float,
+        room: int,
+        drain: Callable[[Callable[[], None]], None],
+        answering: Callable[[int], None],
     ) -> None:
+        self.answering = answering
         self.in_flight = 0
         """WebSocket handshakes that are being answered."""
         self._most = in_flight
@@ -247,6 +263,19 @@ class Http(HttpToolsProtocol):
         super().__init__(config, server_state, app_state)
         self._gate = gate
         self._body_due = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # Here and not in the application: until its task has its turn, whatever gives way must do so already.
+        if not cycle.scope["path"].endswith(_ENDLESS):
+            self._gate.answering(1)
+            app = partial(self._answer, app)
+        super()._start_asgi_task(cycle, app)
+
+    async def _answer(self, app: ASGI3Application, *asgi: Any) -> None:
+        try:
+            await app(*asgi)
+        finally:
+            self._gate.answering(-1)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""

@@ -22,16 +22,24 @@ _GRACE: Final = 5
 
 
 def config(app: Starlette, settings: Settings) -> uvicorn.Config:
-    """The configuration; `app.state.door` is asked to drain when the server shuts down. The loop is the caller's."""
+    """The configuration. The loop is the caller's.
+
+    `app.state.door` is asked to drain when the server shuts down; `app.state.answering` is told of each request that begins
+    (1) and ends (-1).
+    """
 
     def drain(done: Callable[[], None]) -> None:
         app.state.door.drain(done)
+
+    def answering(change: int) -> None:
+        app.state.answering(change)
 
     gate: Any = Gate(
         in_flight=settings.handshakes_in_flight,
         timeout=settings.handshake_timeout,
         room=settings.max_connections,
         drain=drain,
+        answering=answering,
     )
     return uvicorn.Config(
         app,

@@ -98,6 +98,8 @@ class BareNode:
     door: Door
     gate: Gate
     server: Server
+    answered: list[int]
+    """1 for a request that began, -1 for one that ended."""
 
     @property
     def live_url(self) -> str:
@@ -107,6 +109,10 @@ class BareNode:
 async def _healthz(request: Request) -> Response:
     body = await request.body()
     return Response(orjson.dumps({"read": len(body), "from": request.client.host if request.client else ""}))
+
+
+async def _broken(_: Request) -> Response:
+    raise RuntimeError
 
 
 @asynccontextmanager
@@ -121,17 +127,24 @@ async def bare_node(**changes: Any) -> AsyncIterator[BareNode]:
         tasks.add(asyncio.create_task(work))
 
     app = Starlette(
-        routes=[WebSocketRoute("/v1/live", live), Route("/healthz", _healthz, methods=["GET", "POST"])],
+        routes=[
+            WebSocketRoute("/v1/live", live),
+            Route("/healthz", _healthz, methods=["GET", "POST"]),
+            Route("/broken", _broken),
+            Route("/v1/boards/b/live", _healthz),
+        ],
         exception_handlers={Exception: problems.on_crash},
     )
     app.state.door = door = Door(settings, hub, hub, spawn)
+    answered: list[int] = []
+    app.state.answering = answered.append
     configured = config(app, settings)
     assert isinstance(configured.http, Gate)
     server = Server(configured)
     serving = asyncio.create_task(server.serve())
     try:
         await server.up.wait()
-        yield BareNode(settings.port, hub, door, configured.http, server)
+        yield BareNode(settings.port, hub, door, configured.http, server, answered)
     finally:
         server.should_exit = True
         await serving

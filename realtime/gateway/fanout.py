@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SLICE: Final = 50
+SLICE: Final = 100
 """Connections served at one go."""
 SHORT: Final = 8
 """As many while a request is being answered: a durable one needs some fifteen turns of the event loop."""
-TURN: Final = 0.0007
+TURN: Final = 0.0015
 """Seconds of one turn of the event loop that may go to slices."""
 
 
@@ -32,7 +32,7 @@ class Fanout:
         self.send_frames = send_frames
         self._seconds = turn
         self.requests = 0
-        """Requests that are being answered; who answers them counts."""
+        """Requests that are being answered."""
         self.deliveries = 0
         """Frames handed to connections."""
         self.skipped = 0
@@ -43,6 +43,10 @@ class Fanout:
         """Frames that brought one of those forward from where it was."""
         self._works: deque[Iterator[None]] = deque()
         self._turn: asyncio.Handle | None = None
+
+    def answering(self, change: int) -> None:
+        """So many requests more, or fewer, are being answered."""
+        self.requests += change
 
     @property
     def slice(self) -> int:

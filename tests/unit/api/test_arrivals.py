@@ -271,3 +271,20 @@ async def test_nothing_of_a_request_stays(node: BareNode) -> None:
                 await asyncio.sleep(0.01)
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/broken", 500)])
+async def test_a_request_is_told_of_before_its_answer_begins_and_when_it_is_over(
+    node: BareNode, path: str, status: int
+) -> None:
+    async with connected(node.port) as wire:
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert await wire.status() == status
+        assert node.answered == [1, -1]
+
+
+async def test_an_answer_without_an_end_is_not_waited_for(node: BareNode) -> None:
+    async with connected(node.port) as wire:
+        wire.send(b"GET /v1/boards/b/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await answered(wire) == 200
+        assert node.answered == []

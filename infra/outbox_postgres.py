@@ -29,9 +29,11 @@ UPDATE outbox
 SET leased_until = now() + $2::float8 * (1 << least(claims, $3::integer)) * interval '1 second', claims = least(claims, 99) + 1
 WHERE id = ANY (ARRAY(
     SELECT id FROM outbox WHERE leased_until < now() ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
-RETURNING id, payload, trace
+RETURNING id, payload, trace, (extract(epoch FROM created_at) * 1000000)::bigint
 """
-_READ: Final = "SELECT id, payload, trace FROM outbox WHERE id = ANY ($1) ORDER BY id"
+_READ: Final = """
+SELECT id, payload, trace, (extract(epoch FROM created_at) * 1000000)::bigint FROM outbox WHERE id = ANY ($1) ORDER BY id
+"""
 _RELEASE: Final = "UPDATE outbox SET leased_until = now() + $2 * interval '1 second', claims = 0 WHERE id = ANY ($1)"
 _HOLD: Final = "UPDATE outbox SET leased_until = 'infinity', reason = $2 WHERE id = ANY ($1)"
 _BACKLOG: Final = """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.bus_memory import MemoryBus
-    from realtime.core.announcement import Past
+    from realtime.core.announcement import Origin, Past
     from realtime.core.model import BoardKey, Change, Row
     from realtime.core.outbox import Packed
 
@@ -67,7 +67,7 @@ class MemoryRanking:
         self._boards: dict[BoardKey, _Held] = {}
         self._shadows: dict[BoardKey, BoardState] = {}
 
-    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed]) -> int:
+    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None = None) -> int:
         """See the port."""
         held = self._whole(key)
         if held.state.epoch != epoch:
@@ -82,7 +82,12 @@ class MemoryRanking:
         held.counts = _counts(held.state)
         if announced is not None:
             top, moved, left = announced
-            self._announce(key, top, moved, announcement.encode_before(before, left))
+            self._announce(
+                key,
+                replace(top, origin=origin),
+                replace(moved, origin=origin),
+                announcement.encode_before(before, left),
+            )
         return held.state.version
 
     async def mark(self, key: BoardKey, epoch: int) -> bool:

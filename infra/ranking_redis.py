@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from realtime.core.announcement import Past
+    from realtime.core.announcement import Origin, Past
     from realtime.core.model import BoardKey, Column, Row
     from realtime.core.outbox import Packed
 
@@ -63,7 +63,7 @@ class RedisRanking:
         with _wrapped():
             return await self._scripts[script](keys=[name(key, part) for part in parts.split()], args=args)
 
-    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed]) -> int:
+    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None = None) -> int:
         """See the port. At most 250 changes a call keep the script short."""
         reply = await self._run(
             "apply",
@@ -76,6 +76,7 @@ class RedisRanking:
             name(key, "top"),
             name(key, "moves"),
             record.pack_array(changes),
+            announcement.encode_origin(origin),
         )
         if reply[0] == b"refused":
             raise RankingRefused(reply[1].decode())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from realtime.core import outbox as payloads
+from realtime.core.announcement import Origin
 from realtime.core.errors import RankingRefused, RankingUnavailable, StoreUnavailable, Unreadable
 from workers.rebuild import rebuild
 
@@ -44,7 +45,7 @@ class Round:
     """
 
     open: dict[int, set[BoardKey]] = field(default_factory=dict)
-    parts: dict[BoardKey, list[tuple[int, list[Packed]]]] = field(default_factory=dict)
+    parts: dict[BoardKey, list[tuple[Letter, list[Packed]]]] = field(default_factory=dict)
     notices: set[BoardKey] = field(default_factory=set)
     unreadable: dict[int, str] = field(default_factory=dict)
     trouble: RankingUnavailable | StoreUnavailable | None = None
@@ -61,7 +62,7 @@ class Round:
                 made.unreadable[letter.id] = str(error)
                 continue
             for key, changes in groups:
-                made.parts.setdefault(key, []).append((letter.id, changes))
+                made.parts.setdefault(key, []).append((letter, changes))
                 made.open[letter.id].add(key)
                 if not changes:
                     made.notices.add(key)
@@ -69,8 +70,8 @@ class Round:
 
     def took(self, key: BoardKey) -> None:
         """A board has taken all that there was for it."""
-        for row, _ in self.parts[key]:
-            self.open[row].discard(key)
+        for letter, _ in self.parts[key]:
+            self.open[letter.id].discard(key)
 
     @property
     def done(self) -> list[int]:
@@ -140,7 +141,7 @@ class Refresh:
             return
         fresh = key not in self._epochs
         try:
-            await self._apply(key, [change for _, changes in taken.parts[key] for change in changes])
+            await self._apply(key, taken.parts[key])
         except RankingRefused as refusal:
             if fresh and refusal.reason == "invalid":
                 await self._part(key, taken)
@@ -151,23 +152,23 @@ class Refresh:
 
     async def _part(self, key: BoardKey, taken: Round) -> None:
         """Row by row: a record that is none of the board as it is now never will be, but must not keep its neighbours."""
-        for row, changes in taken.parts[key]:
+        for letter, changes in taken.parts[key]:
             try:
-                await self._apply(key, changes)
+                await self._apply(key, [(letter, changes)])
             except RankingRefused as refusal:
                 if refusal.reason != "invalid":
                     self._refused(key, refusal)
                     return
-                taken.unreadable[row] = _INVALID
+                taken.unreadable[letter.id] = _INVALID
             else:
-                taken.open[row].discard(key)
+                taken.open[letter.id].discard(key)
 
     def _refused(self, key: BoardKey, refusal: RankingRefused) -> None:
         self._epochs.pop(key, None)
         log.info("ranking refused", board=key.board, season=key.season, reason=refusal.reason)
         self.start_rebuild(key)
 
-    async def _apply(self, key: BoardKey, changes: Sequence[Packed]) -> None:
+    async def _apply(self, key: BoardKey, parts: Sequence[tuple[Letter, list[Packed]]]) -> None:
         epoch = self._epochs.get(key)
         if epoch is None:
             epoch = (await self.ledger.epochs([key])).get(key)
@@ -175,8 +176,10 @@ class Refresh:
                 await self.ranking.drop(key)
                 return
             self._epochs[key] = epoch
+        changes = [change for _, changes in parts for change in changes]
+        origin = _origin(parts)
         for start in range(0, max(len(changes), 1), BATCH):
-            await self.ranking.apply(key, epoch, changes[start : start + BATCH])
+            await self.ranking.apply(key, epoch, changes[start : start + BATCH], origin)
         self.applied += len(changes)
         await self._touch(key, changes)
 
@@ -225,3 +228,11 @@ class Refresh:
         await asyncio.gather(*tasks, return_exceptions=True)
         # One that was cancelled before its first step has not signed off.
         self._rebuilding.clear()
+
+
+def _origin(parts: Sequence[tuple[Letter, list[Packed]]]) -> Origin | None:
+    """Where the changes of a board come from: the oldest letter's time, and the first trace."""
+    known = [letter.at for letter, changes in parts if changes and letter.at]
+    if not known:
+        return None
+    return Origin(min(known), next((letter.trace for letter, _ in parts if letter.trace), None))

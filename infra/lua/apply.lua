@@ -1,11 +1,13 @@
 -- Apply a batch to one board: apply, version + 1, announce, in one step.
 -- KEYS meta zset hash stream cache mark shadow-zset shadow-hash
--- ARGV epoch, window, seconds of the cached top, entries of the stream, top channel, moves channel, changes (packed)
+-- ARGV epoch, window, seconds of the cached top, entries of the stream, top channel, moves channel, changes (packed),
+--      where they come from (packed, or nothing: then the announcements end before it)
 -- Answers {'applied' | 'unchanged', version, total} or {'refused', reason} or {'invalid', index}.
 
 local meta, zset, hash, stream, cache = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local window, keep, cap = tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local changes = cmsgpack.unpack(ARGV[7])
+local origin = ARGV[8] ~= '' and cmsgpack.unpack(ARGV[8]) or nil
 
 local board, reason = whole(meta, zset, hash)
 if not board then return { 'refused', reason } end
@@ -113,8 +115,8 @@ for index = 1, #rows do rows[index] = rows[index][2] end
 if #rows > 0 or #gone > 0 then
   redis.call('SET', cache, cmsgpack.pack(rows_of(hash, redis.call('ZRANGE', zset, 0, window - 1), board.width)), 'EX', keep)
 end
-local top = cmsgpack.pack({ board.epoch, version, total, rows, gone, 0 })
-local packed_moves = cmsgpack.pack({ board.epoch, version, total, moves, 0 })
+local top = cmsgpack.pack({ board.epoch, version, total, rows, gone, 0, origin })
+local packed_moves = cmsgpack.pack({ board.epoch, version, total, moves, 0, origin })
 redis.call('XADD', stream, 'MAXLEN', cap, board.epoch .. '-' .. version,
   't', top, 'm', packed_moves, 'b', cmsgpack.pack({ board.total, before }))
 redis.call('PUBLISH', ARGV[5], top)

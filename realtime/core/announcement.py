@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from realtime.core import record
 from realtime.core.errors import HistoryGone
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
     from realtime.core.model import Change, Column, Row
     from realtime.core.record import PackedRow
+
+
+class Origin(NamedTuple):
+    """Where a version comes from: when the oldest change in it was committed, in Unix microseconds by the store's clock, and the
+    trace of who committed it (opaque).
+    """  # noqa: D205 - one thought
+
+    at: int
+    trace: str | None = None
+
+    def joined(self, other: Origin | None) -> Origin:
+        """Where two versions that are told as one come from."""
+        return self if other is None else Origin(min(self.at, other.at), self.trace or other.trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class TopChanged:
     rows: tuple[Row, ...] = ()
     gone: tuple[str, ...] = ()
     reset: bool = False
+    origin: Origin | None = None
 
 
 class Move(NamedTuple):
@@ -53,6 +67,7 @@ class Moved:
     total: int
     moves: tuple[Move, ...] = ()
     reset: bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +96,8 @@ _move = partial(tuple.__new__, Move)
 def encode_top(change: TopChanged, displays: Sequence[bytes]) -> bytes:
     """`change` as the script would have written it; `displays` are the rows' display JSON."""
     rows = [(row.player, row.key, shown) for row, shown in zip(change.rows, displays, strict=True)]
-    return record.pack_array([change.epoch, change.version, change.total, rows, change.gone, int(change.reset)])
+    fields = [change.epoch, change.version, change.total, rows, change.gone, int(change.reset)]
+    return record.pack_array(_with(change.origin, fields))
 
 
 def decode_top(columns: Sequence[Column], packed: bytes) -> TopChanged:
@@ -90,21 +106,46 @@ def decode_top(columns: Sequence[Column], packed: bytes) -> TopChanged:
 
 
 def _top(packed: bytes, rows: Callable[[Sequence[PackedRow]], tuple[Row, ...]]) -> TopChanged:
-    epoch, version, total, changed, gone, reset = record.unpack_array(packed)
-    return TopChanged(epoch, version, total, rows(changed), tuple([player.decode() for player in gone]), bool(reset))
+    epoch, version, total, changed, gone, reset, *origin = record.unpack_array(packed)
+    left = tuple([player.decode() for player in gone])
+    return TopChanged(epoch, version, total, rows(changed), left, bool(reset), _origin(*origin))
 
 
 def encode_moves(moved: Moved) -> bytes:
     """`moved` as the script would have written it."""
-    return record.pack_array([moved.epoch, moved.version, moved.total, moved.moves, int(moved.reset)])
+    fields = [moved.epoch, moved.version, moved.total, moved.moves, int(moved.reset)]
+    return record.pack_array(_with(moved.origin, fields))
 
 
 def decode_moves(packed: bytes) -> Moved:
     """The announcement on a board's `moves` channel."""
-    epoch, version, total, moves, reset = record.unpack_array(packed)
+    epoch, version, total, moves, reset, *origin = record.unpack_array(packed)
     # Not Move(…): a batch has hundreds, and its arguments would be taken apart and put together once more.
     made = [_move((player.decode(), old, new, position, rank)) for player, old, new, position, rank in moves]
-    return Moved(epoch, version, total, tuple(made), bool(reset))
+    return Moved(epoch, version, total, tuple(made), bool(reset), _origin(*origin))
+
+
+def encode_origin(origin: Origin | None) -> bytes:
+    """An origin as the script takes it; nothing where none is known."""
+    return b"" if origin is None else record.pack_array(_fields(origin))
+
+
+def _with(origin: Origin | None, fields: list[Any]) -> list[Any]:
+    """An announcement has an origin more than it needs to, or ends before it."""
+    return fields if origin is None else [*fields, _fields(origin)]
+
+
+def _fields(origin: Origin) -> tuple[int | str, ...]:
+    # Lua knows no null in a table: an array ends before it.
+    return origin[:1] if origin.trace is None else (origin.at, origin.trace)
+
+
+def _origin(packed: Sequence[Any] | None = None, *_: Any) -> Origin | None:
+    """What comes behind an announcement; of what comes behind that, nothing is known yet."""
+    if packed is None:
+        return None
+    at, *trace = packed
+    return Origin(at, trace[0].decode() if trace else None)
 
 
 def encode_before(total: int, before: Sequence[Change]) -> bytes:

@@ -239,9 +239,7 @@ class Ledger(Protocol):
 class Ranking(Protocol):
     """The live ranks. Every call raises RankingUnavailable where it does not answer."""
 
-    async def apply(
-        self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None = None
-    ) -> int:
+    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None = None) -> int:
         """Apply a batch and announce it, with its origin, in one step; returns the version. Raises RankingRefused."""
         ...
 

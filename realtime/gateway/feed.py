@@ -14,7 +14,7 @@ from realtime.gateway.tail import Tail
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from realtime.core.announcement import TopChanged
+    from realtime.core.announcement import Origin, TopChanged
     from realtime.core.model import Board
     from realtime.core.ports import Bus, Ranking
     from realtime.core.window import Window
@@ -44,6 +44,8 @@ class Feed(Tail["TopChanged"]):
         self.last_read = 0.0
         self.history: History | None = None
         """The tops of this epoch as far back as they are known; what the board's stream still holds comes on demand."""
+        self.origin: Origin | None = None
+        """Where the versions come from that were taken and not yet shown; who shows them clears it."""
         self.answers: dict[bytes, tuple[dict[str, Any], dict[str, Any]]] = {}
         """REST answers made of this window, by query string; who makes them keeps to a bound."""
         self._look = look
@@ -152,6 +154,8 @@ class Feed(Tail["TopChanged"]):
         if (change.epoch, change.version) <= (window.epoch, window.version):
             return False
         history.append(window.follow(change))
+        if change.origin is not None:
+            self.origin = change.origin if self.origin is None else self.origin.joined(change.origin)
         return True
 
     def _broken(self) -> None:

@@ -10,6 +10,7 @@ from realtime.gateway.around import Arounds
 from realtime.gateway.feed import Feed
 from realtime.gateway.moves import Moves
 from realtime.gateway.player import Players
+from realtime.gateway.pushing import untold
 from realtime.gateway.recall import Recalls
 from realtime.gateway.top import Tops
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from realtime.core.ports import Bus, Ranking
     from realtime.core.watched import Tracking
     from realtime.gateway.fanout import Fanout
+    from realtime.gateway.pushing import Pushing
     from realtime.gateway.topic import Topic
 
     Spawn = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
@@ -41,6 +43,8 @@ class Shell:
     tick: float
     clock: Callable[[], int]
     speedups: str
+    pushing: Pushing = untold
+    """Learns how long it took from commits to pushes."""
 
 
 class _Neighbours:
@@ -58,7 +62,9 @@ class _Neighbours:
             started=self._started,
         )
         recalls = Recalls(self.moves, ranking, shell.tracker)
-        self.players = Players(self.moves, recalls, ranking, fanout, tick=shell.tick, clock=shell.clock)
+        self.players = Players(
+            self.moves, recalls, ranking, fanout, tick=shell.tick, clock=shell.clock, pushing=shell.pushing
+        )
         self.arounds = Arounds(self.moves, ranking, fanout, tick=shell.tick, clock=shell.clock)
         parts = (self.moves, recalls, self.players, self.arounds)
         self._tasks = [shell.spawn(part.run()) for part in parts]
@@ -110,7 +116,7 @@ class Followed:
             away=lambda _: away(self),
             gone=lambda _, error: gone(self, error),
         )
-        self.tops = Tops(self.feed, shell.fanout, tick=shell.tick, clock=shell.clock)
+        self.tops = Tops(self.feed, shell.fanout, tick=shell.tick, clock=shell.clock, pushing=shell.pushing)
         self._task = shell.spawn(self.feed.run())
 
     @property

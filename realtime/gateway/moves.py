@@ -13,7 +13,7 @@ from realtime.gateway.tail import Tail
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from realtime.core.announcement import Move, Moved
+    from realtime.core.announcement import Move, Moved, Origin
     from realtime.core.model import Board
     from realtime.core.ports import Bus, Ranking
     from realtime.core.watched import Tracking
@@ -64,6 +64,8 @@ class Moves(Tail["Moved"]):
         self.epoch = 0
         self.version = 0
         self.total = 0
+        self.origin: Origin | None = None
+        """Where the newest version comes from."""
         self.log = MoveLog()
         self._make = make
         self._moved = moved
@@ -111,7 +113,7 @@ class Moves(Tail["Moved"]):
         if moved.epoch != self.epoch or moved.version != self.version + 1:
             raise VersionGap(f"holding {self.epoch}/{self.version}, heard {moved.epoch}/{moved.version}")
         own = self.watched.apply(moved.moves)
-        self.version, self.total = moved.version, moved.total
+        self.version, self.total, self.origin = moved.version, moved.total, moved.origin
         self.log.append(moved.version, moved.moves)
         self._moved(moved.moves, own)
         if self._parked:

@@ -12,6 +12,7 @@ from realtime.core.passing import Climbers, Stand
 from realtime.core.points import PlayerPoint
 from realtime.core.watched import Place
 from realtime.gateway.frame import Frame
+from realtime.gateway.pushing import untold
 from realtime.gateway.topic import Topic
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from realtime.core.ports import Ranking, Standings
     from realtime.gateway.fanout import Fanout
     from realtime.gateway.moves import Moves
+    from realtime.gateway.pushing import Pushing
     from realtime.gateway.recall import Recalls
 
 LOOKED_UP: Final = 250
@@ -91,8 +93,10 @@ class Players:
         *,
         tick: float,
         clock: Callable[[], int],
+        pushing: Pushing = untold,
     ) -> None:
         self.topics: dict[str, PlayerTopic] = {}
+        self._pushing = pushing
         self._recalls = recalls
         self.clock = clock
         self._moves = moves
@@ -238,7 +242,11 @@ class Players:
                 self._cool()
             else:
                 due.append(topic)
+        origin = self._moves.origin
+        pushed = self._pushing(origin) if due and origin is not None else None
         self._tell_own(due)
+        if pushed is not None:
+            pushed()
         self._plan_others()
 
     def _tell_own(self, topics: Sequence[PlayerTopic]) -> None:

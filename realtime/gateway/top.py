@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from realtime.core import delta, messages
 from realtime.gateway.frame import Frame
+from realtime.gateway.pushing import nothing, untold
 from realtime.gateway.topic import WORTH_COMPARING, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from realtime.core.announcement import Origin
     from realtime.core.messages import Resume, Top
     from realtime.core.model import Board, RankMode
     from realtime.core.window import Window
     from realtime.gateway.fanout import Fanout
     from realtime.gateway.feed import Feed
+    from realtime.gateway.pushing import Pushing
 
 
 class TopTopic(Topic):
@@ -25,7 +28,7 @@ class TopTopic(Topic):
     The first change goes out at once, then at most one frame a tick. A pass that takes longer than a tick delays the next.
     """
 
-    __slots__ = ("_checked", "_mode", "_newest", "_shot", "_timer", "_tops", "limit", "mode")
+    __slots__ = ("_checked", "_mode", "_newest", "_origin", "_pushed", "_shot", "_timer", "_tops", "limit", "mode")
 
     def __init__(self, name: str, fanout: Fanout, tops: Tops, limit: int) -> None:
         super().__init__(name, fanout, tops)
@@ -33,6 +36,9 @@ class TopTopic(Topic):
         self.mode = self._mode = tops.board().spec.ranks
         """How `point` ranks; and how what comes next does."""
         self._newest: Any = None
+        self._origin: Origin | None = None
+        """Where that comes from which `newest` has and `point` has not."""
+        self._pushed: Callable[[], None] = nothing
         self._tops = tops
         self._timer: asyncio.TimerHandle | None = None
         self._shot: tuple[Window, Frame] | None = None
@@ -42,9 +48,10 @@ class TopTopic(Topic):
         """The first window."""
         self.point = self._newest = window
 
-    def changed(self, window: Window, mode: RankMode) -> None:
+    def changed(self, window: Window, mode: RankMode, origin: Origin | None = None) -> None:
         """The board's next version."""
         self._newest, self._mode = window, mode
+        self._origin = origin if self._origin is None else self._origin.joined(origin)
         if self.point is None:
             self.point = window
         elif self._timer is None and not self.passing:
@@ -52,12 +59,17 @@ class TopTopic(Topic):
 
     def _flush(self) -> None:
         self._timer = None
-        if self.passing or self._shows(self._newest):
+        if self.passing:
+            return
+        origin, self._origin = self._origin, None
+        if self._shows(self._newest):
             return
         # Before the frame goes: with a tick of nothing, what the pass leads to may be the next one.
         self.mode = self._mode
         tick = self._tops.tick
         self._timer = asyncio.get_running_loop().call_later(tick, self._flush) if tick else None
+        if origin is not None:
+            self._pushed = self._tops.pushing(origin)
         self.publish(self._newest)
 
     def _shows(self, window: Window) -> bool:
@@ -68,6 +80,8 @@ class TopTopic(Topic):
 
     def ended(self) -> None:
         """A pass is over: what came meanwhile is due where the tick is over, too."""
+        pushed, self._pushed = self._pushed, nothing
+        pushed()
         self._tops.told.set()
         self._tops.told.clear()
         if self._timer is None:
@@ -129,12 +143,15 @@ class TopTopic(Topic):
 class Tops:
     """The watched tops of one board, over its feed."""
 
-    def __init__(self, feed: Feed, fanout: Fanout, *, tick: float, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, feed: Feed, fanout: Fanout, *, tick: float, clock: Callable[[], int], pushing: Pushing = untold
+    ) -> None:
         self.topics: dict[str, TopTopic] = {}
         self.told = asyncio.Event()
         """Set for a moment whenever a topic's members have been told something."""
         self.tick = tick
         self.clock = clock
+        self.pushing = pushing
         self._feed = feed
         self._fanout = fanout
 
@@ -175,10 +192,11 @@ class Tops:
 
     def show(self) -> None:
         """The feed has another window."""
-        window = self._feed.window
+        window, origin = self._feed.window, self._feed.origin
+        self._feed.origin = None
         if window is not None:
             for topic in list(self.topics.values()):
-                topic.changed(window, self._feed.board.spec.ranks)
+                topic.changed(window, self._feed.board.spec.ranks, origin)
 
     def check(self) -> None:
         """Let every watcher verify its list."""

@@ -125,3 +125,21 @@ async def test_the_first_trace_of_a_batch_goes_with_its_row(stored: Stored, boar
     )
     await take(stored, submission(board, "q", 1, 1))
     assert [letter.trace for letter in await stored.outbox.claim(10)] == ["Root=1-a", None]
+
+
+async def test_a_row_says_when_it_was_committed(stored: Stored, board: Board) -> None:
+    await fill(stored, board, 2)
+    first, second = await stored.outbox.claim(10)
+    assert first.at <= second.at
+    assert await stored.outbox.read([first.id]) == [first]
+
+
+async def test_the_backlog_is_what_waits(stored: Stored, board: Board) -> None:
+    assert (await stored.outbox.backlog())[0] == 0
+    await fill(stored, board, 3)
+    claimed = await stored.outbox.claim(2)
+    rows, age = await stored.outbox.backlog()
+    assert (rows, age >= 0) == (3, True), "what is being applied waits, too"
+    await stored.outbox.settle([claimed[0].id])
+    await stored.outbox.hold([claimed[1].id], "no changes")
+    assert (await stored.outbox.backlog())[0] == 1

@@ -4,9 +4,9 @@ import random
 from typing import TYPE_CHECKING
 
 from realtime.core import announcement
-from realtime.core.announcement import Move, TopChanged
+from realtime.core.announcement import Move, Origin, TopChanged
 from realtime.core.model import WINDOW
-from tests.changes import COLUMNS, gone, later, random_batches, renamed
+from tests.changes import COLUMNS, gone, later, packed, random_batches, renamed
 from tests.changes import ranked as entry
 from tests.contract.one_board import EPOCH, KEY, apply, crowd, last_moves, last_top
 
@@ -172,3 +172,12 @@ async def test_windows_followed_from_announcements_equal_those_read(board: Ranke
     for one in (await board.announced(KEY))[seen:]:
         window = window.follow(announcement.decode_top(COLUMNS, one.top))
     assert window == await board.ranking.top(KEY, COLUMNS)
+
+
+async def test_where_a_version_comes_from_is_announced_and_kept(board: Ranked) -> None:
+    """When it was committed, in microseconds: more than fits into 32 bits, and whole."""
+    for seq, origin in enumerate((Origin(1_760_000_000_123_457, "Root=1-a;Sampled=1"), Origin(2**53 - 1), None), 1):
+        await board.ranking.apply(KEY, EPOCH, packed([entry("ada", seq, seq=seq)]), origin)
+        assert (await last_top(board)).origin == (await last_moves(board)).origin == origin
+    past = await board.ranking.history(KEY, COLUMNS, EPOCH, 1)
+    assert [one.top.origin and one.top.origin.at for one in past] == [1_760_000_000_123_457, 2**53 - 1, None]

@@ -9,6 +9,7 @@ import pytest
 
 from infra.store_memory import Waiting
 from realtime.core import outbox as payloads
+from realtime.core.announcement import Origin, decode_top
 from realtime.core.errors import RankingUnavailable
 from realtime.core.model import Change, Column, Operator
 from tests.changes import ranked
@@ -39,6 +40,19 @@ async def test_what_was_committed_is_ranked_and_settled(plant: Plant, board: Boa
     assert await plant.is_ranked_as_stored(board)
     assert plant.store.outbox == {}
     assert plant.refresh.applied == 2
+
+
+async def test_versions_say_when_the_oldest_change_in_them_was_committed_and_by_whom(
+    plant: Plant, board: Board
+) -> None:
+    other = await plant.board("other")
+    for made, player, trace in ((board, "ada", None), (other, "ada", None), (board, "bob", "Root=1-b")):
+        await take(plant, dataclasses.replace(submission(made, player, 1, 1), trace=trace))
+    letters = list(plant.store.outbox.values())
+    letters[0].at, letters[1].at, letters[2].at = 30.0, 10.0, 20.000007
+    await plant.refresh.step()
+    top, others = (decode_top(one.spec.columns, plant.ranking.announced(one.key)[-1].top) for one in (board, other))
+    assert (top.origin, others.origin) == (Origin(20_000_007, "Root=1-b"), Origin(10_000_000))
 
 
 async def test_an_empty_outbox_is_no_step(plant: Plant) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.core import announcement
-from realtime.core.announcement import Move, Moved, TopChanged
+from realtime.core import announcement, record
+from realtime.core.announcement import Move, Moved, Origin, TopChanged
 from realtime.core.board import BoardState
 from realtime.core.errors import HistoryGone
 from tests.changes import COLUMNS, gone, ranked
@@ -25,6 +25,25 @@ def test_a_reset_is_read_back_as_it_was_written() -> None:
     top, moved = TopChanged(8, 1, 5, reset=True), Moved(8, 1, 5, reset=True)
     assert announcement.decode_top(COLUMNS, announcement.encode_top(top, [])) == top
     assert announcement.decode_moves(announcement.encode_moves(moved)) == moved
+
+
+@pytest.mark.parametrize("origin", [Origin(1_760_000_000_123_456), Origin(1_760_000_000_123_456, "Root=1-a;Sampled=1")])
+def test_where_a_version_comes_from_is_read_back(origin: Origin) -> None:
+    top, moved = TopChanged(8, 2, 5, origin=origin), Moved(8, 2, 5, origin=origin)
+    assert announcement.decode_top(COLUMNS, announcement.encode_top(top, [])) == top
+    assert announcement.decode_moves(announcement.encode_moves(moved)) == moved
+    assert announcement.encode_origin(None) == b""
+
+
+def test_versions_told_as_one_are_as_old_as_the_oldest_and_have_the_first_trace() -> None:
+    assert Origin(5).joined(None) == Origin(5)
+    assert Origin(5).joined(Origin(3, "b")) == Origin(3, "b")
+    assert Origin(5, "a").joined(Origin(9, "b")) == Origin(5, "a")
+
+
+def test_what_a_later_node_says_besides_is_passed_over() -> None:
+    said = record.pack_array([8, 2, 5, [], [], 0, [7, "t"], "more"])
+    assert announcement.decode_top(COLUMNS, said) == TopChanged(8, 2, 5, origin=Origin(7, "t"))
 
 
 def test_numbers_of_64_bits_are_exact() -> None:

@@ -12,7 +12,13 @@ from realtime.core.letters import CALL, CALL_BYTES, Letter, Message, calls, pack
 
 LIMIT = 262_144
 some_letters = st.lists(
-    st.builds(Letter, st.integers(1, 2**63 - 1), st.binary(min_size=1, max_size=400), st.none() | st.text(max_size=40)),
+    st.builds(
+        Letter,
+        st.integers(1, 2**63 - 1),
+        st.binary(min_size=1, max_size=400),
+        st.none() | st.text("Root=1-ab", max_size=40),
+        st.integers(0, 2**53),
+    ),
     max_size=30,
 )
 
@@ -27,7 +33,7 @@ def test_whatever_the_limit_every_letter_arrives_once_in_its_order_and_no_messag
     arrived = [letter for message in messages for letter in unpack(message.body)]
     assert [letter.id for letter in arrived] == [letter.id for letter in sent]
     for letter, original in zip(arrived, sent, strict=True):
-        assert letter.trace == original.trace
+        assert (letter.trace, letter.at) == (original.trace, original.at)
         assert letter.payload in (original.payload, b"")
 
 

@@ -155,7 +155,7 @@ class Recorded(ShakyRanking):
 
     model: Model
 
-    async def apply(self, key: Any, epoch: int, changes: Any) -> int:
+    async def apply(self, key: Any, epoch: int, changes: Any, origin: Any = None) -> int:
         # The truth of a version must be known before it is announced.
         held = self._boards[key]
         publish, model = self._bus.publish, self.model
@@ -166,7 +166,7 @@ class Recorded(ShakyRanking):
 
         self._bus.publish = recording  # type: ignore[method-assign]
         try:
-            return await super().apply(key, epoch, changes)
+            return await super().apply(key, epoch, changes, origin)
         finally:
             self._bus.publish = publish  # type: ignore[method-assign]
 

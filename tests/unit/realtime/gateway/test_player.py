@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realtime.core import messages
+from realtime.core.announcement import Origin
 from realtime.core.identity import Principal, Role
 from realtime.core.messages import Own
 from realtime.core.model import RankMode
@@ -61,6 +62,18 @@ async def test_a_change_of_ones_own_is_told_at_once_though_the_rank_stays(world:
     await world.apply(board, ranked("p5", 95, 1, seq=50))
     (rank,) = await viewer.drain()
     assert said(rank, "from", "version", "rank", "moved", "score", "seq") == (2, 3, 6, 0, [95, 1], 50)
+
+
+async def test_it_is_told_where_ones_own_changes_come_from(world: World, board: Board) -> None:
+    viewer = await watching(world, "p5")
+    await world.apply(board, ranked("p7", 94, 1, seq=49), origin=Origin(3))
+    assert world.pushed == [], "nobody who is watched moved"
+    await world.apply(board, ranked("p5", 95, 1, seq=50), origin=Origin(4, "Root=1-a"))
+    assert world.pushed == [Origin(4, "Root=1-a")]
+    await asyncio.sleep(TICK * 2)
+    await world.apply(board, ranked("p5", 95, 2, seq=51))
+    assert len(world.pushed) == 1, "of this one it is not known"
+    assert viewer
 
 
 async def test_further_changes_of_ones_own_are_one_frame_when_the_tick_is_over(world: World, board: Board) -> None:

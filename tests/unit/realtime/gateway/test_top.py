@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from realtime.core.announcement import Origin
 from realtime.core.messages import Top
 from realtime.gateway import fanout as fanouts
 from tests.changes import gone, ranked
@@ -239,3 +240,39 @@ async def test_members_are_led_on_where_they_show_the_same(world: World, board: 
     await world.apply(board, climb(51))
     back.states[TOPIC] = viewer.states[TOPIC]
     assert steps(await back.drain()) == steps(await viewer.drain()) == [(3, 4)]
+
+
+# -- how late ------------------------------------------------------------------------------------------------------------
+
+
+async def test_it_is_told_where_a_frame_comes_from_when_all_in_step_have_it(
+    world: World, board: Board, viewer: Viewer, passes: Passes
+) -> None:
+    assert await world.watching(board)
+    await world.apply(board, climb(50), origin=Origin(7, "Root=1-a"))
+    assert world.pushed == [], "one of two has it"
+    passes.finish()
+    assert world.pushed == [Origin(7, "Root=1-a")]
+    assert viewer
+
+
+async def test_a_frame_over_several_versions_is_as_late_as_the_oldest(
+    world: World, board: Board, viewer: Viewer
+) -> None:
+    await world.apply(board, climb(50), origin=Origin(1))
+    for seq, origin in ((51, Origin(9)), (52, None), (53, Origin(5, "Root=1-b")), (54, Origin(6, "Root=1-c"))):
+        await world.apply(board, climb(seq), origin=origin)
+    await asyncio.sleep(TICK * 2)
+    assert world.pushed == [Origin(1), Origin(5, "Root=1-b")]
+    assert viewer
+
+
+async def test_what_shows_nowhere_is_not_late(world: World, board: Board, viewer: Viewer) -> None:
+    await world.apply(board, *(ranked(f"low{n}", -n, seq=100 + n) for n in range(10)), origin=Origin(1))
+    world.pushed.clear()
+    await world.apply(board, ranked("least", -1000, seq=200), origin=Origin(2))
+    await asyncio.sleep(TICK * 2)
+    assert world.pushed == []
+    await world.apply(board, climb(300), origin=Origin(3))
+    assert world.pushed == [Origin(3)], "what was not shown does not count any more"
+    assert viewer

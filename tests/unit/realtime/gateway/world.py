@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable, Coroutine, Sequence
 
-    from realtime.core.announcement import Past
+    from realtime.core.announcement import Origin, Past
     from realtime.core.closing import Close
     from realtime.core.messages import Resume, View
     from realtime.core.model import Board, BoardKey, Change, Column
@@ -298,6 +298,8 @@ class World:
         self.tasks: set[asyncio.Task[None]] = set()
         self.seqs = itertools.count(1)
         self.now = NOW
+        self.pushed: list[Origin] = []
+        """Where what was handed to sockets came from, in the order in which all had it."""
         # One slice a turn, however fast: what happens between two slices is what is tested.
         self.fanout = Fanout(send_frames, turn=0.0)
         shell = Shell(
@@ -309,6 +311,7 @@ class World:
             tick=tick,
             clock=lambda: self.now,
             speedups="python",
+            pushing=self._pushing,
         )
         self.watch = Watch(heartbeat=25, drain_window=10.0, clock=lambda: self.now, chance=random.Random(1).random)
         self.hub = Hub(
@@ -321,6 +324,9 @@ class World:
             max_topics=max_topics,
             heartbeat=25,
         )
+
+    def _pushing(self, origin: Origin) -> Callable[[], None]:
+        return lambda: self.pushed.append(origin)
 
     def spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -357,8 +363,8 @@ class World:
         assert await self.ranking.load(board.key, epoch, width, packed(records))
         assert await self.ranking.swap(board.key, epoch, width)
 
-    async def apply(self, board: Board, *changes: Change) -> int:
-        return await self.ranking.apply(board.key, self.store.epochs[board.key], packed(changes))
+    async def apply(self, board: Board, *changes: Change, origin: Origin | None = None) -> int:
+        return await self.ranking.apply(board.key, self.store.epochs[board.key], packed(changes), origin)
 
     async def truth(self, board: Board) -> Window:
         return await MemoryRanking.top(self.ranking, board.key, board.spec.columns)

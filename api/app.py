@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from api import boards, dead_letters, events, files, health, live, players, problems, reads, scores
+from api.cross_origin import cross_origin
 from api.door import Door
 from api.editions import Editions
 from api.metrics import Metrics
@@ -90,6 +91,7 @@ def application(settings: Settings, died: Callable[[], None]) -> Starlette:
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
+        middleware=[cross_origin(settings.origins)],
         exception_handlers={
             RankcastError: problems.on_rankcast_error,
             HTTPException: problems.on_http_error,

@@ -90,7 +90,7 @@ class Settings:
     handshake_timeout: float = 10.0
     """How long a client may take to send the head of a request, or pause in its body."""
     origins: tuple[str, ...] = ()
-    """The `Origin`s from which browsers may open live connections. Empty: every one."""
+    """The `Origin`s whose pages may read answers and open live connections. Empty: every one."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed; `*` for all."""
     drain_window: float = 20.0

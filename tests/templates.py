@@ -52,6 +52,12 @@ def resources(kind: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield file, name, resource
 
 
+def one(file: str, name: str) -> dict[str, Any]:
+    """The properties of a resource."""
+    properties: dict[str, Any] = templates()[file]["Resources"][name]["Properties"]
+    return properties
+
+
 def walk(value: Any) -> Iterator[Any]:
     """Every value inside, the whole first."""
     yield value

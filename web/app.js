@@ -8,6 +8,7 @@ import { connect } from "./client/live.js";
 import { Address, MOST_WATCHED } from "./page/address.js";
 import { BoardView } from "./page/board_view.js";
 import { listBoards } from "./page/boards.js";
+import { Delay } from "./page/delay.js";
 import { FollowCard } from "./page/follow_card.js";
 import { displayName } from "./page/format.js";
 import { happenings } from "./page/happenings.js";
@@ -39,11 +40,12 @@ class Page {
   #live = connect("/");
   #speech = new Speech();
   #quality = new QualityPanel(this.#live);
+  #delay = new Delay((ms) => this.#quality.measured(ms));
   #view = new BoardView(this.#live, {
     onFollow: (player) => this.#toggle(player),
     onState: (state, before, cause) => this.#onState(state, before, cause),
     onDescribed: () => this.#showFollowed(),
-    onDrawn: () => {},
+    onDrawn: (stamp) => this.#delay.drawn(stamp),
   });
   #watchlist = new Watchlist(this.#live, (followed, before) => this.#onFollowed(followed, before));
   #card = new FollowCard({
@@ -123,7 +125,7 @@ class Page {
   /** @param {string} player the one who looks, or not any more */
   #claim(player) {
     beMe(me() === player ? null : player);
-    this.#showFollowed();
+    this.#follow();
   }
 
   /**
@@ -192,11 +194,11 @@ class Page {
 
   #follow() {
     if (this.#view.name !== null) this.#watchlist.watch(this.#view.name, this.#address.place.watch);
+    this.#view.mark(this.#watchlist.slots, me());
     this.#showFollowed();
   }
 
   #showFollowed() {
-    this.#view.mark(this.#watchlist.slots, me());
     this.#card.show(this.#watchlist.all, this.#focus(), me(), this.#view.columns, (player) => this.#nameOf(player));
   }
 
@@ -224,6 +226,7 @@ class Page {
     this.#speech.leader(state.entries, this.#view.columns);
     if (before !== null && before.epoch === state.epoch && before.version !== state.version && before.entries.length > 0) {
       this.#quality.moved(state);
+      if (cause === "delta") this.#delay.came(this.#view.name ?? "", before, state);
       if (cause !== "check") this.#ticker.tell(happenings(before.entries, state.entries, new Set(this.#watchlist.slots.keys())));
     }
     if (before === null) {

@@ -72,6 +72,18 @@ export async function getPlayer(board, player) {
 }
 
 /**
+ * @param {string} board
+ * @param {string} player
+ * @returns {Promise<{seq: import("../client/index.d.ts").Int, age_ms: number}>} of the player's entry, in milliseconds
+ * @throws {Error} when the node does not answer, or the player is not ranked
+ */
+export async function getAge(board, player) {
+  const response = await ask(`/v1/boards/${encodeURIComponent(board)}/players/${encodeURIComponent(player)}/age`);
+  if (!response.ok) throw new Error(`the age could not be read: ${response.status}`);
+  return response.json();
+}
+
+/**
  * @param {string} path
  * @param {RequestInit} [request]
  */

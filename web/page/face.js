@@ -9,8 +9,7 @@ import { make } from "./make.js";
 
 export class Face {
   element = make("span", "avatar");
-  /** @type {string | null | undefined} */
-  #picture = null;
+  #shown = "";
 
   constructor() {
     this.element.setAttribute("aria-hidden", "true");
@@ -18,9 +17,11 @@ export class Face {
 
   /** @param {{player: string, name?: string | null, picture?: string | null}} who */
   show(who) {
+    const shown = JSON.stringify([who.player, who.name, who.picture]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     this.element.className = `avatar tint-${tintOf(who.player)}`;
     this.element.textContent = initials(displayName(who));
-    this.#picture = who.picture;
     const address = pictureAddress(who.picture, document.baseURI);
     if (address === null) return;
     const picture = new Image();
@@ -28,7 +29,7 @@ export class Face {
     picture.decoding = "async";
     // The initials stay until the picture is really there, and for good if it never comes.
     picture.onload = () => {
-      if (this.#picture === who.picture) this.element.replaceChildren(picture);
+      if (this.#shown === shown) this.element.replaceChildren(picture);
     };
     picture.src = address;
   }

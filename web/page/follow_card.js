@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Chips } from "./chips.js";
 import { Face } from "./face.js";
 import { displayName, formatCount, formatScore, ordinal } from "./format.js";
 import { byId, make, write } from "./make.js";
@@ -27,8 +28,6 @@ class Neighbour {
   #name = make("bdi", "name");
   #score = make("span", "score");
   #takes = make("p", "takes");
-  /** @type {Entry | null} */
-  #entry = null;
 
   /** @param {string} kind */
   constructor(kind) {
@@ -44,12 +43,9 @@ class Neighbour {
   show(entry, columns, takes) {
     this.element.hidden = entry === null;
     if (entry === null) return;
-    if (entry.player !== this.#entry?.player || entry.name !== this.#entry.name || entry.picture !== this.#entry.picture) {
-      this.#face.show(entry);
-      write(this.#name, displayName(entry));
-      this.#name.title = displayName(entry);
-    }
-    this.#entry = entry;
+    this.#face.show(entry);
+    write(this.#name, displayName(entry));
+    this.#name.title = displayName(entry);
     write(this.#rank, formatCount(entry.rank));
     write(this.#score, scoreText(entry, columns));
     this.#takes.hidden = takes.length === 0;
@@ -59,7 +55,7 @@ class Neighbour {
 }
 
 export class FollowCard {
-  #chips = byId("chips");
+  #chips;
   #empty = byId("nobody");
   #card = byId("standing");
   #face = new Face();
@@ -71,13 +67,11 @@ export class FollowCard {
   #ahead = new Neighbour("ahead");
   #own = new Neighbour("own");
   #behind = new Neighbour("behind");
-  #wishes;
-  #signature = "";
   #focus = "";
 
   /** @param {Wishes} wishes */
   constructor(wishes) {
-    this.#wishes = wishes;
+    this.#chips = new Chips(byId("chips"), wishes);
     byId("near").append(this.#ahead.element, this.#own.element, this.#behind.element);
     byId("standing-face").append(this.#face.element);
     this.#mine.addEventListener("click", () => wishes.onMine(this.#focus));
@@ -93,7 +87,7 @@ export class FollowCard {
   show(all, focus, mine, columns, nameOf) {
     this.#empty.hidden = all.length > 0;
     this.#card.hidden = all.length === 0;
-    this.#showChips(all, focus, nameOf);
+    this.#chips.show(all, focus, nameOf);
     const followed = all.find(({ player }) => player === focus);
     if (followed === undefined) return;
     this.#focus = followed.player;
@@ -122,48 +116,8 @@ export class FollowCard {
     write(this.#of, [`of ${formatCount(stretch.total)}`, share].filter(Boolean).join(" · "));
     const leads = near.ahead === null && entry.rank === 1;
     this.#ahead.show(near.ahead, columns, [make("b", "", near.toPass), " to pass"]);
-    this.#own.show(entry, columns, leads ? ["In the lead"] : near.level > 0 ? [`Level with ${near.level}`] : []);
+    this.#own.show(entry, columns, leads ? ["In the lead"] : near.level === "" ? [] : [near.level]);
     this.#behind.show(near.behind, columns, [make("b", "", near.toBePassed), " and they pass"]);
-  }
-
-  /**
-   * @param {readonly Followed[]} all
-   * @param {string | null} focus
-   * @param {(player: string) => string} nameOf
-   */
-  #showChips(all, focus, nameOf) {
-    const shown = all.map(({ player, slot, entry }) => [player, slot, entry?.rank ?? null, nameOf(player)]);
-    const signature = JSON.stringify([shown, focus]);
-    if (signature === this.#signature) return;
-    this.#signature = signature;
-    this.#chips.hidden = all.length === 0;
-    const held = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
-    this.#chips.replaceChildren(...all.map((one) => this.#chip(one, one.player === focus, nameOf(one.player))));
-    // What had the focus keeps it, though it is made anew.
-    if (held) this.#chips.querySelector(`[data-key="${CSS.escape(held)}"]`)?.dispatchEvent(new Event("refocus"));
-  }
-
-  /**
-   * @param {Followed} followed
-   * @param {boolean} current
-   * @param {string} name
-   */
-  #chip({ player, slot, entry }, current, name) {
-    const label = make("bdi", "name", name);
-    const choose = make("button", "choose", make("span", "disc"), label, make("span", "rank", entry === null ? "–" : formatCount(entry.rank)));
-    const drop = make("button", "drop");
-    drop.setAttribute("aria-label", `Stop following ${name}`);
-    for (const [button, key] of /** @type {const} */ ([[choose, "choose"], [drop, "drop"]])) {
-      button.type = "button";
-      button.dataset.key = `${key} ${player}`;
-      button.addEventListener("refocus", () => button.focus());
-    }
-    choose.setAttribute("aria-pressed", String(current));
-    choose.addEventListener("click", () => this.#wishes.onFocus(player));
-    drop.addEventListener("click", () => this.#wishes.onDrop(player));
-    const item = make("li", "chip", choose, drop);
-    item.dataset.slot = String(slot);
-    return item;
   }
 }
 

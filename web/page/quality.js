@@ -60,7 +60,8 @@ export class QualityPanel {
     write(byId("delay"), middle === null ? "" : milliseconds(middle));
     write(byId("q-transport"), quality.transport === null ? "None" : TRANSPORTS[quality.transport]);
     write(byId("q-latency"), quality.latency === null ? "–" : milliseconds(quality.latency));
-    write(byId("q-screen"), middle === null || slow === null ? "–" : `${milliseconds(middle)}, one in ten over ${milliseconds(slow)}`);
+    write(byId("q-screen"), middle === null ? "–" : milliseconds(middle));
+    write(byId("q-slow"), slow === null ? "–" : milliseconds(slow));
     write(byId("q-pace"), `${(this.#moves.length / PACE_S).toFixed(1)} a second`);
     write(byId("q-back"), `${Math.max(0, quality.reconnects)}`);
     write(byId("q-version"), this.#version || "–");

@@ -13,7 +13,7 @@ import { whatItTakes } from "./gap.js";
  * @typedef {object} Rivals
  * @property {Entry | null} ahead the nearest of a better rank
  * @property {Entry | null} behind the nearest of a worse one
- * @property {number} level how many share the rank
+ * @property {string} level how many share the rank, in words; nothing where nobody does
  * @property {string} toPass what brings the player past the one ahead
  * @property {string} toBePassed what brings the one behind past the player
  */
@@ -30,10 +30,22 @@ export function rivals(own, entries, columns) {
   return {
     ahead,
     behind,
-    level: entries.filter(({ rank, player }) => rank === own.rank && player !== own.player).length,
+    level: levelWith(own, entries),
     toPass: ahead === null ? "" : whatItTakes(own.score, ahead.score, columns),
     toBePassed: behind === null ? "" : whatItTakes(behind.score, own.score, columns),
   };
+}
+
+/**
+ * @param {Entry} own
+ * @param {readonly Entry[]} entries
+ */
+function levelWith(own, entries) {
+  const level = entries.filter(({ rank, player }) => rank === own.rank && player !== own.player).length;
+  if (level === 0) return "";
+  // Those at the end of the stretch may have more like them beyond it.
+  const beyond = entries[0].rank === own.rank && own.rank > 1 ? true : entries.length > 1 && entries.at(-1)?.rank === own.rank;
+  return `Level with ${level}${beyond ? " or more" : ""}`;
 }
 
 /**

@@ -9,7 +9,7 @@
 /** @typedef {import("../client/index.d.ts").Entry} Entry */
 
 /** Neighbours on either side: whoever shares the rank stands between a player and those ahead. */
-const RADIUS = 5;
+const RADIUS = 10;
 
 /**
  * @typedef {object} Followed

@@ -44,7 +44,7 @@ const entry = (player, rank, score) => ({ player, rank, score, seq: rank });
 test("the rivals are those of the next better and the next worse rank, not who is level", () => {
   const entries = [entry("a", 1, 9), entry("b", 2, 7), entry("c", 2, 7), entry("d", 2, 7), entry("e", 5, 4)];
   const found = rivals(entries[2], entries, POINTS);
-  assert.deepEqual([found.ahead.player, found.behind.player, found.level], ["a", "e", 2]);
+  assert.deepEqual([found.ahead.player, found.behind.player, found.level], ["a", "e", "Level with 2"]);
   assert.deepEqual([found.toPass, found.toBePassed], ["3 more", "4 more"]);
 });
 
@@ -52,6 +52,12 @@ test("who leads has nobody ahead, and the last nobody behind", () => {
   const entries = [entry("a", 1, 9), entry("b", 2, 7)];
   assert.equal(rivals(entries[0], entries, POINTS).ahead, null);
   assert.equal(rivals(entries[1], entries, POINTS).behind, null);
+});
+
+test("where all in sight are level, there may be more of them", () => {
+  const entries = [entry("a", 7, 5), entry("b", 7, 5), entry("c", 7, 5)];
+  assert.equal(rivals(entries[1], entries, POINTS).level, "Level with 2 or more");
+  assert.equal(rivals(entry("x", 1, 5), [entry("x", 1, 5), entry("y", 2, 4)], POINTS).level, "");
 });
 
 for (const [rank, total, text] of [

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { newest } from "../../../web/page/delay.js";
 import { ago, milliseconds, ordinal } from "../../../web/page/format.js";
 import { folded, matches } from "../../../web/page/matching.js";
 import { Meter } from "../../../web/page/meter.js";
@@ -58,3 +59,11 @@ test("times are as short as can be", () => {
 });
 
 test("the theme goes round", () => assert.deepEqual(["system", "light", "dark"].map(next), ["light", "dark", "system"]));
+
+const state = (...entries) => ({ entries: entries.map(([player, seq]) => ({ player, seq })) });
+
+test("the score that is measured is the newest of a step, if one is in sight", () => {
+  assert.equal(newest(state(["a", 1], ["b", 2]), state(["b", 9], ["a", 8])).player, "b");
+  assert.equal(newest(state(["a", 1]), state(["c", 5], ["a", 1])).player, "c");
+  assert.equal(newest(state(["a", 1], ["b", 2]), state(["b", 2], ["a", 1])), null);
+});

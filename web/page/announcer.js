@@ -14,16 +14,25 @@ export class Announcer {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  /** @param {HTMLElement} region with `aria-live="polite"` */
-  constructor(region) {
+  /**
+   * @param {HTMLElement} region with `aria-live="polite"`
+   * @param {number} [quiet] milliseconds between two sentences
+   */
+  constructor(region, quiet = QUIET_MS) {
     this.region = region;
+    this.quiet = quiet;
   }
 
   /** @param {string} sentence replaces one that still waits */
   say(sentence) {
     this.#pending = sentence;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#speak(), Math.max(0, this.#spokenAt + QUIET_MS - performance.now()));
+    this.#timer = setTimeout(() => this.#speak(), Math.max(0, this.#spokenAt + this.quiet - performance.now()));
+  }
+
+  /** What waits is not said any more. */
+  hush() {
+    clearTimeout(this.#timer);
   }
 
   #speak() {

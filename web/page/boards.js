@@ -33,11 +33,15 @@ export async function listBoards() {
 
 /**
  * @param {string} board
- * @returns {Promise<Board | null>} null when there is no such board
+ * @param {string} [service] where it is, without a slash at the end; the page's own if not said
+ * @param {string | null} [token] for a board that is not public
+ * @returns {Promise<Board | null>} null when there is no such board for who asks
  * @throws {Error} when the node does not answer
  */
-export async function getBoard(board) {
-  const response = await ask(`/v1/boards/${encodeURIComponent(board)}`);
+export async function getBoard(board, service = "", token = null) {
+  /** @type {Record<string, string>} */
+  const headers = { accept: "application/json", ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
+  const response = await ask(`${service}/v1/boards/${encodeURIComponent(board)}`, { headers });
   if (response.ok) return { board, ...(await response.json()) };
   if (response.status < 500) return null;
   throw new Error(`the board could not be read: ${response.status}`);

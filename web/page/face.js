@@ -10,8 +10,11 @@ import { make } from "./make.js";
 export class Face {
   element = make("span", "avatar");
   #shown = "";
+  #base;
 
-  constructor() {
+  /** @param {string} base what a picture's address is relative to */
+  constructor(base = document.baseURI) {
+    this.#base = base;
     this.element.setAttribute("aria-hidden", "true");
   }
 
@@ -22,7 +25,7 @@ export class Face {
     this.#shown = shown;
     this.element.className = `avatar tint-${tintOf(who.player)}`;
     this.element.textContent = initials(displayName(who));
-    const address = pictureAddress(who.picture, document.baseURI);
+    const address = pictureAddress(who.picture, this.#base);
     if (address === null) return;
     const picture = new Image();
     picture.alt = "";

@@ -12,25 +12,71 @@ const MINUS = "\u2212";
 // White space, controls and format characters (zero width, direction marks): a name of only these shows nothing.
 const INVISIBLE = /^[\s\p{C}\p{Z}\u115f\u1160\u2800\u3164\uffa0]*$/u;
 
-const digits = new Intl.NumberFormat();
-const point = digits.formatToParts(0.5).find((part) => part.type === "decimal")?.value ?? ".";
+/**
+ * How numbers are written: in groups, shortened (1.2M, not exact), as bare digits, or as a time (a count of seconds as 1:02:03.5).
+ * @typedef {"grouped" | "compact" | "plain" | "clock"} Style
+ */
+
+export class Numbers {
+  #grouped;
+  #plain;
+  #compact;
+  #point;
+
+  /** @param {string} [locale] the reader's if not said */
+  constructor(locale) {
+    this.#grouped = new Intl.NumberFormat(locale);
+    this.#plain = new Intl.NumberFormat(locale, { useGrouping: false });
+    this.#compact = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
+    this.#point = this.#grouped.formatToParts(0.5).find((part) => part.type === "decimal")?.value ?? ".";
+  }
+
+  /** @param {number} value */
+  count(value) {
+    return this.#grouped.format(value);
+  }
+
+  /**
+   * @param {Int} value the stored integer, of any size
+   * @param {number} [decimals] how many of its digits are behind the point
+   * @param {Style} [style]
+   * @returns {string} exact to the last digit unless shortened: 12345 with 3 decimals is 12.345
+   */
+  score(value, decimals = 0, style = "grouped") {
+    const text = String(value);
+    const sign = text.startsWith("-") ? MINUS : "";
+    const bare = text.replace("-", "").padStart(decimals + 1, "0");
+    const split = bare.length - decimals;
+    const whole = BigInt(bare.slice(0, split));
+    if (style === "compact" && whole >= 1000n) return sign + this.#compact.format(whole);
+    const written = style === "clock" ? this.#clock(whole) : (style === "plain" ? this.#plain : this.#grouped).format(whole);
+    return decimals === 0 ? sign + written : sign + written + this.#point + this.#digits(bare.slice(split));
+  }
+
+  /** @param {bigint} seconds */
+  #clock(seconds) {
+    const parts = [seconds / 3600n, (seconds / 60n) % 60n, seconds % 60n].map(String);
+    const shown = parts[0] === "0" ? parts.slice(1) : parts;
+    return shown.map((part, index) => this.#digits(index === 0 ? part : part.padStart(2, "0"))).join(":");
+  }
+
+  /** @param {string} text zeros in front are kept */
+  #digits(text) {
+    return text.replace(/\d/g, (digit) => this.#plain.format(Number(digit)));
+  }
+}
+
+const reader = new Numbers();
 
 /**
  * @param {Int} value the stored integer, of any size
  * @param {number} [decimals] how many of its digits are behind the point
- * @returns {string} grouped the reader's way, exact to the last digit: 12345 with 3 decimals is 12.345
+ * @returns {string} grouped the reader's way, exact to the last digit
  */
-export function formatScore(value, decimals = 0) {
-  const text = String(value);
-  const sign = text.startsWith("-") ? MINUS : "";
-  const bare = text.replace("-", "").padStart(decimals + 1, "0");
-  const split = bare.length - decimals;
-  const whole = digits.format(BigInt(bare.slice(0, split)));
-  return decimals === 0 ? sign + whole : sign + whole + point + bare.slice(split);
-}
+export const formatScore = (value, decimals) => reader.score(value, decimals);
 
 /** @param {number} value */
-export const formatCount = (value) => digits.format(value);
+export const formatCount = (value) => reader.count(value);
 
 /**
  * @param {{player: string, name?: string | null}} entry
@@ -119,7 +165,7 @@ const turns = new Intl.PluralRules("en", { type: "ordinal" });
 const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
 
 /** @param {number} rank */
-export const ordinal = (rank) => digits.format(rank) + ENDINGS[turns.select(rank)];
+export const ordinal = (rank) => formatCount(rank) + ENDINGS[turns.select(rank)];
 
 /**
  * @param {number} ms
@@ -137,4 +183,4 @@ export function ago(ms) {
  * @param {number} ms
  * @returns {string} with as many digits as say something
  */
-export const milliseconds = (ms) => (ms < 9.95 ? ms.toFixed(1) : digits.format(Math.round(ms))) + " ms";
+export const milliseconds = (ms) => (ms < 9.95 ? ms.toFixed(1) : formatCount(Math.round(ms))) + " ms";

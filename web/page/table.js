@@ -5,9 +5,11 @@
  * @module
  */
 
+import { arrange } from "./arrange.js";
 import { Movements } from "./movement.js";
 import { Row, cell } from "./row.js";
 import { sharesOf } from "./share.js";
+import { widthsOf } from "./widths.js";
 
 /** @typedef {import("../client/index.d.ts").Entry} Entry */
 /** @typedef {import("./boards.js").Column} Column */
@@ -257,11 +259,7 @@ export class BoardTable {
    * @param {Row[]} rows
    */
   #fitColumns(rows) {
-    const widths = this.#columns.map(({ name }, column) => {
-      const longest = rows.reduce((most, { texts }) => Math.max(most, texts[column].length), 2);
-      // A little more than the digits, for separators and the heavier first column.
-      return { values: longest * 1.04 + 0.5, heading: broad(name) * 0.74 + 0.5 };
-    });
+    const widths = widthsOf(this.#columns, rows.map(({ texts }) => texts));
     const total = widths.reduce((sum, { values, heading }) => sum + Math.max(values, heading), 0);
     const template = widths.map((width) => track(width, total)).join(" ");
     if (template === this.#template) return;
@@ -279,54 +277,11 @@ const playerAt = (target) =>
   (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest(".row")) : null)?.dataset.player ?? null;
 
 /**
- * @param {{values: number, heading: number}} width in digits
+ * @param {import("./widths.js").Width} width
  * @param {number} total of all columns
  * @returns {string} a grid track: where room is short the heading gives way, not the values
  */
 function track({ values, heading }, total) {
   const least = total > BOUNDLESS ? 0 : values;
   return `minmax(${least.toFixed(2)}ch, ${Math.max(values, heading).toFixed(2)}ch)`;
-}
-
-/**
- * @param {string} text
- * @returns {number} its width in digits, roughly
- */
-function broad(text) {
-  let width = 0;
-  for (const character of text) width += character > "\u2e80" ? 2 : 1;
-  return width;
-}
-
-/**
- * Bring the children into this order with few insertions, whether one climbs over many or drops below many.
- *
- * @param {HTMLElement} parent
- * @param {HTMLElement[]} order
- */
-function arrange(parent, order) {
-  let next = parent.firstElementChild;
-  for (const element of order) {
-    if (next === element) {
-      next = next.nextElementSibling;
-    } else if (next !== null && next.nextElementSibling === element) {
-      // The row between dropped, and its turn comes further down.
-      place(parent, next, null);
-      next = element.nextElementSibling;
-    } else {
-      place(parent, element, next);
-    }
-  }
-}
-
-/**
- * Animations live on through `moveBefore` where there is one.
- *
- * @param {HTMLElement & {moveBefore?: (node: Node, child: Node | null) => void}} parent
- * @param {Element} element
- * @param {Element | null} before
- */
-function place(parent, element, before) {
-  if (parent.moveBefore && element.parentNode === parent) parent.moveBefore(element, before);
-  else parent.insertBefore(element, before);
 }

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], Any]]:
     """What the network does to a node is done to the loop that nodes run on."""
-    if item.path.stem == "test_hostile":
+    if item.path.stem in {"test_hostile", "test_slow"}:
         return {"uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from realtime.core.letters import Letter
     from realtime.core.ports import Outbox, Queue
 
-_PAUSE: Final = 0.01
 _BACK_OFF: Final = 0.25
 _MOST: Final = 5.0
 _LEAVING: Final = 2.0
@@ -32,15 +31,18 @@ log = structlog.get_logger()
 class Relay:
     """Sends what is committed: at most `claim` rows at a time, at most `in_flight` sendings at once.
 
-    It looks into the outbox when it is rung, and every `sweep_every` seconds.
+    It looks into the outbox when it is rung, but not twice within `pause` seconds, and every `sweep_every` seconds or so.
     """
 
-    def __init__(self, outbox: Outbox, queue: Queue, *, claim: int, in_flight: int, sweep_every: float) -> None:
+    def __init__(
+        self, outbox: Outbox, queue: Queue, *, claim: int, in_flight: int, pause: float, sweep_every: float
+    ) -> None:
         self._outbox = outbox
         self._queue = queue
         self._claim = claim
         self._in_flight = in_flight
         self._slots = asyncio.Semaphore(in_flight)
+        self._pause = pause
         self._sweep_every = sweep_every
         self._rung = asyncio.Event()
         self._failures = 0
@@ -118,8 +120,7 @@ class Relay:
             return
         if more:
             return
-        # What comes within this time goes together, in fewer and fuller messages.
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(self._pause)
         with suppress(TimeoutError):
             # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what it waits for.
             async with asyncio.timeout(self._sweep_every * (0.5 + random.random())):  # noqa: S311 - spreads sweeps, no secret

@@ -207,6 +207,7 @@ def _relay(settings: Settings, pool: Pool, queue: SqsQueue) -> Relay:
         queue,
         claim=settings.queue_claim,
         in_flight=settings.queue_in_flight,
+        pause=settings.queue_pause,
         sweep_every=settings.sweep_every,
     )
 

@@ -110,6 +110,8 @@ class Settings:
     """How often a call to the queue, and a message that it refused, is tried before it is put off."""
     queue_in_flight: int = 4
     """Sendings at once of one node; past it, what was committed waits in the outbox."""
+    queue_pause: float = 0.02
+    """What is committed within this time of a sending goes with the next one, in fewer and fuller messages."""
     queue_claim: int = 128
     """Outbox rows of one sending at the most."""
     queue_message: int = 262_144

@@ -140,3 +140,27 @@ async def test_the_backlog_counts_rows_and_the_age_of_the_oldest(pool: Any) -> N
     rows, age = await outbox.backlog()
     assert rows == 2
     assert 90 <= age < 90 + PATIENCE
+
+
+async def lease(pool: Any) -> float:
+    """Seconds for which the only row is still claimed."""
+    return float(await pool.fetchval("SELECT extract(epoch FROM leased_until - clock_timestamp())::float8 FROM outbox"))
+
+
+async def test_each_claim_that_was_not_released_holds_twice_as_long_up_to_a_bound(pool: Any) -> None:
+    outbox = PostgresOutbox(pool, 60, doublings=2)
+    await pool.execute("INSERT INTO outbox (payload) VALUES ('x')")
+    for seconds in (60, 120, 240, 240, 240):
+        (row,) = await outbox.claim(10)
+        assert seconds - PATIENCE < await lease(pool) <= seconds
+        await pool.execute("UPDATE outbox SET leased_until = '-infinity'")
+    await outbox.claim(10)
+    await outbox.release([row.id], -1)
+    await outbox.claim(10)
+    assert await lease(pool) <= 60
+
+
+async def test_however_often_it_was_claimed_it_can_be_claimed(pool: Any) -> None:
+    await pool.execute("INSERT INTO outbox (payload, claims) VALUES ('x', 32767)")
+    assert len(await PostgresOutbox(pool, 10).claim(10)) == 1
+    assert await lease(pool) <= 10

@@ -65,7 +65,7 @@ class Way:
         self.store = MemoryStore(self.clock)
         self.outbox = WatchedOutbox(self.store)
         self.queue = SlowQueue(self.clock)
-        self.relay = Relay(self.outbox, self.queue, claim=10, in_flight=2, sweep_every=SWEEP)
+        self.relay = Relay(self.outbox, self.queue, claim=10, in_flight=2, pause=0.01, sweep_every=SWEEP)
         self.running: asyncio.Task[None] | None = None
 
     def commit(self, count: int = 1) -> None:

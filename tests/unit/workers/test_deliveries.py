@@ -9,7 +9,7 @@ import pytest
 from infra.queue_memory import MemoryQueue
 from infra.store_memory import Waiting
 from realtime.core import outbox as payloads
-from realtime.core.errors import StoreUnavailable
+from realtime.core.errors import RankingUnavailable, StoreUnavailable
 from realtime.core.letters import Letter, pack, unpack
 from realtime.core.model import Change
 from tests.contract.sending import send, submission, take
@@ -299,10 +299,10 @@ async def test_a_message_that_waits_is_not_buried_yet(plant: Plant, post: Post, 
     await take(plant, submission(board, "ada", 3, 1))
     letters = await plant.outbox.claim(10)
     await post.queue.send([*letters, Letter(1001, b"\xc1")])
-    plant.ranking.away = True
+    plant.ranking.away_for = board.key
     assert len(await post.deliver()) == 1
     assert post.queue.dead == {}
-    plant.ranking.away = False
+    plant.ranking.away_for = None
     await asyncio.sleep(1)
     assert await post.deliver() == []
     assert len(post.queue.dead) == 1
@@ -330,6 +330,27 @@ async def test_the_servers_are_looked_at_before_the_first_take_and_not_with_ever
     await asyncio.sleep(1.1)
     await post.deliver()
     assert len(reads) == 2
+
+
+async def test_after_a_failure_the_servers_are_looked_at_again_at_once(plant: Plant, post: Post, board: Board) -> None:
+    """Who comes back after a broken connection may be another."""
+    await post.deliver()
+    epoch = plant.store.epochs[board.key]
+    await take(plant, submission(board, "ada", 3, 1))
+    await post.send()
+    apply, calls = plant.ranking.apply, []
+
+    async def break_once(*given: Any) -> int:
+        calls.append(given)
+        if len(calls) == 1:
+            post.sentinel.run = "run 2"
+            raise RankingUnavailable("the connection was closed")
+        return await apply(*given)
+
+    plant.ranking.apply = break_once
+    assert await post.deliver() == []
+    assert plant.store.epochs[board.key] > epoch
+    assert await plant.is_ranked_as_stored(board)
 
 
 async def test_another_server_is_noticed_before_anything_is_applied_to_it(

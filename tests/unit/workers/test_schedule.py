@@ -26,7 +26,7 @@ class Minute:
 
     def __init__(self, plant: Plant) -> None:
         self.queue = MemoryQueue(asyncio.get_running_loop().time)
-        self.relay = Relay(plant.outbox, self.queue, claim=10, in_flight=2, sweep_every=5)
+        self.relay = Relay(plant.outbox, self.queue, claim=10, in_flight=2, pause=0.01, sweep_every=5)
         self.done: list[str] = []
         self.fail: dict[str, Exception] = {}
         self.refresh = plant.refresh

@@ -13,6 +13,7 @@ import msgpack
 
 from realtime.core import record
 from realtime.core.errors import Unreadable
+from realtime.core.model import INT64_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,6 +101,8 @@ def _letter(row: object, payload: object, trace: object, at: object = 0) -> Lett
         raise TypeError("a letter is an id, a payload and a trace")
     if not isinstance(at, int):
         raise TypeError("a letter's time is a number")
+    if not 0 < row <= INT64_MAX:
+        raise ValueError("a letter's id is that of a row")
     return Letter(row, payload, None if trace is None else trace.decode(), at)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from realtime.core import record
 from realtime.core.errors import Unreadable
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from realtime.core.model import Change
+
+_MOST: Final = 2**31 - 1
+_ID: Final = 64
 
 Packed = tuple[bytes, bytes]
 """A player's id and record, both as bytes, as the script takes them."""
@@ -36,9 +39,11 @@ def decode(payload: bytes) -> list[tuple[BoardKey, list[Packed]]]:
 
 
 def _changes(board: object, season: object, group: tuple[Packed, ...]) -> tuple[BoardKey, list[Packed]]:
-    if not isinstance(board, int) or not isinstance(season, int):
+    if not isinstance(board, int) or not isinstance(season, int) or not 0 < board <= _MOST or not 0 < season <= _MOST:
         raise TypeError("a board is named by two numbers")
     for player, packed in group:
         if not isinstance(player, bytes) or not isinstance(packed, bytes):
             raise TypeError("a change is two byte strings")
+        if not 0 < len(player) <= _ID or not player.isascii():
+            raise ValueError("a player has an id")
     return BoardKey(board, season), list(group)

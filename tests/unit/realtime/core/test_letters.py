@@ -100,6 +100,8 @@ def test_a_message_carries_on_the_first_trace_in_it() -> None:
         ("1." + base64.b64encode(record.pack_array([7])).decode(), "no letters"),
         ("1." + base64.b64encode(record.pack_array([(1, b"a")])).decode(), "no letters"),
         ("1." + base64.b64encode(record.pack_array([("1", b"a", None)])).decode(), "no letters"),
+        ("1." + base64.b64encode(record.pack_array([(2**63, b"a", None)])).decode(), "no letters"),
+        ("1." + base64.b64encode(record.pack_array([(-1, b"a", None)])).decode(), "no letters"),
         ("1." + base64.b64encode(record.pack_array([(1, 2, None)])).decode(), "no letters"),
         ("1." + base64.b64encode(record.pack_array([(1, b"a", 3)])).decode(), "no letters"),
         ("1." + base64.b64encode(record.pack_array([(1, b"a", b"\xff")])).decode(), "no letters"),

@@ -37,6 +37,15 @@ def test_a_board_may_only_be_named() -> None:
         record.pack_array([7]),
         record.pack_array([(1, 1)]),
         record.pack_array([("1", 1, [])]),
+        # PostgreSQL would not take these, and every letter beside them would wait for it.
+        record.pack_array([(2**31, 1, [])]),
+        record.pack_array([(1, 2**40, [])]),
+        record.pack_array([(0, 1, [])]),
+        record.pack_array([(1, -1, [])]),
+        # A node would stumble over these.
+        record.pack_array([(1, 1, [(b"", b"x")])]),
+        record.pack_array([(1, 1, [(b"p" * 65, b"x")])]),
+        record.pack_array([(1, 1, [(b"\xff", b"x")])]),
         record.pack_array([(1, None, [])]),
         record.pack_array([(1, 1, 5)]),
         record.pack_array([(1, 1, [(b"ada",)])]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from contextlib import asynccontextmanager
@@ -13,13 +14,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from api import boards, dead_letters, events, files, health, live, players, problems, reads, scores
+from api import boards, dead_letters, events, files, health, live, players, problems, reads, scores, status
 from api.cross_origin import cross_origin
 from api.door import Door
 from api.editions import Editions
-from api.metrics import Metrics
+from api.metrics import Metrics, numbers
 from api.service import Service
 from infra.batcher import Batcher
+from infra.pulse import Pulse, Told, emf_of, this_process
 from infra.resources import node_resources
 from realtime.core.errors import RankcastError
 from realtime.gateway.directory import Directory
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from infra.resources import NodeResources
     from infra.settings import Settings
+    from realtime.gateway.pushing import Pushing
 
 _CANCEL_AGAIN: Final = 1.0
 
@@ -55,6 +58,7 @@ ROUTES = [
     Route("/v1/boards/{board}", boards.put, methods=["PUT"]),
     Route("/v1/boards/{board}", boards.delete, methods=["DELETE"]),
     Route("/v1/players/{player}", players.put, methods=["PUT"]),
+    Route("/v1/status", status.status),
     Route("/v1/dead-letters", dead_letters.listed),
     Route("/v1/dead-letters/redrive", dead_letters.redrive, methods=["POST"]),
     Route("/healthz", health.healthz),
@@ -78,8 +82,9 @@ def application(settings: Settings, died: Callable[[], None]) -> Starlette:
             app.state.service = service = assemble(settings, resources, tasks)
             hub = service.hub
             app.state.answering = hub.shell.fanout.answering
-            app.state.door = Door(settings, hub, hub.watch, tasks.spawn)
-            for part in (resources.bell.run(), resources.bus.run(), hub.run(), hub.watch.run()):
+            app.state.door = service.door
+            app.state.pulse = pulse = pulse_of(service)
+            for part in (resources.bell.run(), resources.bus.run(), hub.run(), hub.watch.run(), pulse.run()):
                 tasks.spawn(part)
             try:
                 yield
@@ -104,6 +109,7 @@ def assemble(settings: Settings, resources: NodeResources, tasks: Tasks) -> Serv
     """Put a node together."""
     directory = Directory(resources.boards)
     metrics = Metrics()
+    hub = _hub(settings, resources, directory, tasks, metrics.pushing)
 
     def committed(rows: int) -> None:
         metrics.batch_rows.observe(rows)
@@ -128,11 +134,35 @@ def assemble(settings: Settings, resources: NodeResources, tasks: Tasks) -> Serv
             limit=settings.queue_limit,
             committed=committed,
         ),
-        hub=_hub(settings, resources, directory, tasks),
+        hub=hub,
+        door=Door(settings, hub, hub.watch, tasks.spawn),
+        nodes=resources.nodes,
+        outbox=resources.outbox,
     )
 
 
-def _hub(settings: Settings, resources: NodeResources, directory: Directory, tasks: Tasks) -> Hub:
+def pulse_of(service: Service) -> Pulse:
+    """How the node tells of itself. Raises SettingInvalid."""
+    settings, metrics = service.settings, service.metrics
+    node = this_process("node", settings)
+
+    async def look() -> None:
+        try:
+            metrics.backlog(*await service.outbox.backlog())
+        except RankcastError:
+            metrics.backlog(math.nan, math.nan)
+
+    return Pulse(
+        node,
+        Told(collect=lambda: metrics.collect(service), numbers=numbers, look=look),
+        service.nodes,
+        every=settings.beat,
+        emf=emf_of(node, settings),
+        emf_every=settings.emf_every,
+    )
+
+
+def _hub(settings: Settings, resources: NodeResources, directory: Directory, tasks: Tasks, pushing: Pushing) -> Hub:
     speedups = choose(settings.speedups)
     shell = Shell(
         ranking=resources.ranking,
@@ -143,6 +173,7 @@ def _hub(settings: Settings, resources: NodeResources, directory: Directory, tas
         tick=settings.tick_ms / 1000,
         clock=_unix_time,
         speedups=speedups.name,
+        pushing=pushing,
     )
     watch = Watch(
         heartbeat=settings.heartbeat,

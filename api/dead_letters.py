@@ -41,8 +41,18 @@ async def redrive(request: Request) -> Response:
 
 
 def _document(letter: DeadLetter) -> dict[str, Any]:
-    at = datetime.fromtimestamp(letter.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {"id": letter.id, "reason": letter.reason, "at": at, "rows": list(letter.rows), "size": letter.size}
+    return {
+        "id": letter.id,
+        "reason": letter.reason,
+        "at": timestamp(letter.at),
+        "rows": list(letter.rows),
+        "size": letter.size,
+    }
+
+
+def timestamp(at: float) -> str:
+    """A Unix time as the wire has it (RFC 3339)."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _json(document: object) -> Response:

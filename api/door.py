@@ -35,6 +35,8 @@ class Door:
         self.draining = False
         self.admitted = 0
         """Live connections, and handshakes that become one."""
+        self.refused = 0
+        """Handshakes that were not let in for want of room, here or for their address."""
         self._drain = drain
         self._origins = frozenset(settings.origins)
         self._room = settings.max_connections
@@ -60,9 +62,11 @@ class Door:
         if origin is not None and self._origins and origin not in self._origins:
             raise OriginRefused("pages of this origin may not connect")
         if self.admitted >= self._room:
+            self.refused += 1
             raise Overloaded("this node has as many connections as it holds")
         held = self._addresses.get(address, 0)
         if held >= self._of_address:
+            self.refused += 1
             raise AddressLimit(f"one address has at most {self._of_address} connections")
         self._addresses[address] = held + 1
         self.admitted += 1

@@ -13,6 +13,7 @@ from realtime.gateway.hub import may_read
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from api.door import Door
     from api.editions import Editions
     from api.metrics import Metrics
     from infra.batcher import Batcher
@@ -20,7 +21,18 @@ if TYPE_CHECKING:
     from realtime.core.fold import Submission
     from realtime.core.identity import Identity, Principal
     from realtime.core.model import Board
-    from realtime.core.ports import Boards, DeadLetters, Fallback, Page, Players, Ranking, Result, Standings
+    from realtime.core.ports import (
+        Boards,
+        DeadLetters,
+        Fallback,
+        Nodes,
+        Outbox,
+        Page,
+        Players,
+        Ranking,
+        Result,
+        Standings,
+    )
     from realtime.gateway.directory import Directory
     from realtime.gateway.hub import Hub
 
@@ -43,6 +55,10 @@ class Service:
     directory: Directory
     editions: Editions
     hub: Hub
+    door: Door
+    nodes: Nodes
+    outbox: Outbox
+    """Only looked into."""
     metrics: Metrics
     rang: Callable[[], None]
     """Told after a commit that did not go through the batcher."""

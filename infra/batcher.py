@@ -53,6 +53,8 @@ class Batcher:
         self._committed = committed
         self._queue: deque[_Request] = deque()
         self._waiting = 0
+        self.refused = 0
+        """Submissions that were not taken for want of room."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -65,6 +67,7 @@ class Batcher:
         if not submissions:
             return []
         if self._waiting + len(submissions) > self._limit:
+            self.refused += len(submissions)
             raise Overloaded("too many submissions wait to be committed")
         request = _Request(submissions, asyncio.get_running_loop().create_future())
         self._queue.append(request)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from realtime.core.errors import QueueUnavailable, Unreadable
 from realtime.core.letters import unpack
-from realtime.core.ports import DeadLetter, Redriven
+from realtime.core.ports import Dead, DeadLetter, Redriven
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,13 @@ class MemoryDeadLetters:
             for held in (self._queue.dead.values() if self._queue else ())
         ]
         return (rows + messages)[:limit]
+
+    async def count(self) -> Dead:
+        """See the port."""
+        if self._queue is not None and self._queue.away:
+            raise QueueUnavailable("the queue is away")
+        held = [waiting for waiting in self._store.outbox.values() if waiting.reason is not None]
+        return Dead(len(held), len(self._queue.dead) if self._queue else 0)
 
     async def redrive(self) -> Redriven:
         """See the port."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from infra.postgres import wrapped
-from realtime.core.ports import DeadLetter, Redriven
+from realtime.core.ports import Dead, DeadLetter, Redriven
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ _OLDEST: Final = """
 SELECT id, reason, extract(epoch FROM created_at)::float8 AS at, length(payload) AS size
 FROM outbox WHERE leased_until = 'infinity' ORDER BY id LIMIT $1
 """
+_COUNT: Final = "SELECT count(*) FROM outbox WHERE leased_until = 'infinity'"
 _FREE: Final = """
 UPDATE outbox SET leased_until = '-infinity', reason = NULL, claims = 0
 WHERE ($1::bigint[] IS NULL AND leased_until = 'infinity') OR id = ANY ($1)
@@ -36,6 +37,11 @@ class PostgresDeadLetters:
         return [
             DeadLetter(f"row:{row['id']}", row["reason"] or "", row["at"], (row["id"],), row["size"]) for row in rows
         ]
+
+    async def count(self) -> Dead:
+        """How many are held."""
+        with wrapped():
+            return Dead(rows=await self._pool.fetchval(_COUNT))
 
     async def redrive(self) -> Redriven:
         """Let everything that is held be tried again."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from infra.queue_sqs import REASON, REDRIVE, attributes, wrapped
 from realtime.core.errors import Unreadable
 from realtime.core.letters import CALL, unpack
-from realtime.core.ports import DeadLetter, Redriven
+from realtime.core.ports import Dead, DeadLetter, Redriven
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,8 @@ _SEEN: Final = 30
 _WAIT: Final = 1
 _MOST: Final = 10_000
 """Messages of one redrive."""
+_COUNTED: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+"""Those that somebody just looks at are there, too."""
 _OFTEN: Final = "delivered too often"
 _MILLISECONDS: Final = 1000
 
@@ -48,6 +50,15 @@ class SqsDeadLetters:
         finally:
             await self._let_go(seen)
         return found + [_dead_letter(message) for message in seen]
+
+    async def count(self) -> Dead:
+        """How much there is; of messages about how many."""
+        held = await self._rows.count()
+        with wrapped():
+            answer = await self._client.call(
+                "get_queue_attributes", QueueUrl=self._dead_url, AttributeNames=list(_COUNTED)
+            )
+        return Dead(held.rows, sum(int(answer["Attributes"].get(name, 0)) for name in _COUNTED))
 
     async def redrive(self) -> Redriven:
         """Let everything that is put aside be tried again: rows from the truth, what no row is known of as it is."""

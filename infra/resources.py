@@ -16,6 +16,7 @@ from infra.dead_letters_sqs import SqsDeadLetters
 from infra.fallback_postgres import PostgresFallback
 from infra.identity_jwt import JwtIdentity
 from infra.ledger_postgres import PostgresLedger
+from infra.nodes_redis import RedisNodes
 from infra.outbox_postgres import OutboxBell, OutboxListener, PostgresOutbox
 from infra.players_postgres import PostgresPlayers
 from infra.postgres import open_pool
@@ -50,6 +51,8 @@ class NodeResources:
     bell: OutboxBell | Relay
     """Rung after a commit: it tells the workers, or sends what was committed to the queue."""
     dead_letters: DeadLetters
+    outbox: PostgresOutbox
+    nodes: RedisNodes
     ranking: RedisRanking
     bus: RedisBus
     identity: JwtIdentity
@@ -60,6 +63,7 @@ class WorkerResources:
     """What a refresh worker talks to."""
 
     outbox: PostgresOutbox
+    nodes: RedisNodes
     listener: OutboxListener
     ledger: PostgresLedger
     boards: PostgresBoards
@@ -72,6 +76,7 @@ class FunctionResources:
     """What the functions talk to that a queue and a clock call."""
 
     outbox: PostgresOutbox
+    nodes: RedisNodes
     queue: SqsQueue
     relay: Relay
     ledger: PostgresLedger
@@ -116,6 +121,8 @@ async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
             fallback=PostgresFallback(replica),
             bell=_relay(settings, primary, _queue(settings, aws)) if aws else OutboxBell(primary),
             dead_letters=_dead_letters(settings, primary, aws),
+            outbox=PostgresOutbox(primary, settings.lease),
+            nodes=RedisNodes(redis, settings.beat),
             ranking=RedisRanking(redis, settings.top_cache),
             bus=RedisBus(redis, settings.redis_timeout),
             identity=identity,
@@ -140,6 +147,7 @@ async def worker_resources(settings: Settings) -> AsyncIterator[WorkerResources]
     try:
         yield WorkerResources(
             outbox=PostgresOutbox(pool, settings.lease),
+            nodes=RedisNodes(redis, settings.beat),
             listener=listener,
             ledger=PostgresLedger(pool),
             boards=PostgresBoards(pool),
@@ -167,6 +175,7 @@ async def function_resources(settings: Settings) -> AsyncIterator[FunctionResour
     try:
         yield FunctionResources(
             outbox=PostgresOutbox(pool, settings.resend_after, _DOUBLINGS),
+            nodes=RedisNodes(redis, settings.beat),
             queue=queue,
             relay=_relay(settings, pool, queue),
             ledger=PostgresLedger(pool),

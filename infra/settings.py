@@ -124,6 +124,26 @@ class Settings:
     """Empty: what boto3 finds."""
     aws_endpoint: str = ""
     """Where AWS is spoken to: an emulator, for tests. Empty in production."""
+    pictures_bucket: str = ""
+    """The S3 bucket of players' pictures."""
+    pictures_folder: str = ""
+    """The folder of players' pictures, where there is no bucket. Neither: there are no pictures."""
+    pictures_timeout: float = 10.0
+    """How long a call to the bucket may take between two bytes."""
+    beat: float = 5.0
+    """A process tells the others of itself this often."""
+    emf_every: float = 0.0
+    """Seconds between two lines of numbers for CloudWatch, in its embedded metric format. 0: none."""
+    emf_endpoint: str = ""
+    """The CloudWatch agent that takes these lines, `udp://127.0.0.1:25888`. Empty: standard output."""
+    traces: str = ""
+    """Where traces go: `xray`. Empty: there are none."""
+    trace_share: float = 0.05
+    """Of requests that come without a trace, how large a share begins one."""
+    trace_rate: int = 20
+    """Traces that one node begins or goes on with in a second at the most, whoever asks."""
+    traces_endpoint: str = ""
+    """Where X-Ray is spoken to. Empty: as all of AWS."""
     view_interval: float = 30.0
     """The materialised view is refreshed at most this often."""
 

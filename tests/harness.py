@@ -40,6 +40,8 @@ class Node:
     live_url: str
     http: httpx.AsyncClient
     service: Any
+    config: Any = None
+    """How uvicorn serves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,14 @@ class Stack:
             await server.up.wait()
             url = f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=self.headers("admin")) as http:
-                yield Node(url, url.replace("http", "ws") + "/v1/live", http, app.state.service)
+                yield Node(url, url.replace("http", "ws") + "/v1/live", http, app.state.service, server.config)
         finally:
             server.should_exit = True
             await serving
 
     @contextlib.asynccontextmanager
-    async def worker(self) -> AsyncIterator[asyncio.Task[None]]:
-        task = asyncio.create_task(process.run(self.settings))
+    async def worker(self, **changes: Any) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(process.run(dataclasses.replace(self.settings, **changes)))
         try:
             yield task
         finally:

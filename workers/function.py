@@ -13,6 +13,7 @@ from infra.logs import configure
 from infra.resources import function_resources
 from infra.settings import Settings
 from workers.deliveries import Deliveries
+from workers.process import pulse_of
 from workers.refreshing import Refresh
 from workers.watch import Watch
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
 
+    from infra.pulse import Pulse
     from infra.resources import FunctionResources
 
 Parts = TypeVar("Parts")
@@ -85,6 +87,7 @@ class Functions:
     refresh: Refresh
     watch: Watch
     deliveries: Deliveries
+    pulse: Pulse
     view_interval: float
 
 
@@ -107,6 +110,7 @@ async def functions(settings: Settings) -> AsyncIterator[Functions]:
             refresh=refresh,
             watch=watch,
             deliveries=deliveries,
+            pulse=pulse_of(refresh.metrics, resources.nodes, settings),
             view_interval=settings.view_interval,
         )
 

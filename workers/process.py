@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from infra.pulse import Pulse, Told, emf_of, this_process
 from infra.resources import worker_resources
 from realtime.core.errors import RankcastError, RankingUnavailable, StoreUnavailable
+from workers.metrics import numbers
 from workers.refreshing import Refresh
 from workers.watch import Watch
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from infra.ledger_postgres import PostgresLedger
     from infra.resources import WorkerResources
     from infra.settings import Settings
+    from realtime.core.ports import Nodes
+    from workers.metrics import Metrics
 
 _WATCH_EVERY: Final = 1.0
 _VERIFY_EVERY: Final = 30.0
@@ -42,9 +46,27 @@ async def run(settings: Settings) -> None:
                 tasks.create_task(
                     _every(settings.view_interval / 2, lambda: resources.ledger.refresh_view(settings.view_interval))
                 )
+                tasks.create_task(pulse_of(refresh.metrics, resources.nodes, settings).run())
                 tasks.create_task(_every(_HOUSE_EVERY, lambda: keep_house(resources.ledger)))
         finally:
             await refresh.close()
+
+
+def pulse_of(metrics: Metrics, nodes: Nodes, settings: Settings) -> Pulse:
+    """How a worker tells of itself. Raises SettingInvalid."""
+    node = this_process("worker", settings)
+
+    async def look() -> None:
+        """Everything is counted as it happens."""
+
+    return Pulse(
+        node,
+        Told(collect=metrics.collect, numbers=numbers, look=look),
+        nodes,
+        every=settings.beat,
+        emf=emf_of(node, settings),
+        emf_every=settings.emf_every,
+    )
 
 
 async def _apply(refresh: Refresh, watch: Watch, resources: WorkerResources, poll: float) -> None:

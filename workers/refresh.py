@@ -8,14 +8,22 @@ from workers.deliveries import Delivery
 from workers.function import KEPT, seconds
 
 if TYPE_CHECKING:
-    from workers.function import Context
+    from collections.abc import Sequence
+
+    from workers.function import Context, Functions
 
 
 def handler(event: dict[str, Any], context: Context | None) -> dict[str, Any]:
     """Apply the messages of an SQS event; answers which of them have to come again (`ReportBatchItemFailures`)."""
     deliveries = [_delivery(record) for record in event["Records"]]
-    failed = KEPT.run(lambda parts: parts.deliveries.take(deliveries, seconds(context)))
+    failed = KEPT.run(lambda parts: _take(parts, deliveries, seconds(context)))
     return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+
+
+async def _take(parts: Functions, deliveries: Sequence[Delivery], limit: float) -> list[str]:
+    failed = await parts.deliveries.take(deliveries, limit)
+    await parts.pulse.due()
+    return failed
 
 
 def _delivery(record: dict[str, Any]) -> Delivery:

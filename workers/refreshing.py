@@ -16,6 +16,7 @@ import structlog
 from realtime.core import outbox as payloads
 from realtime.core.announcement import Origin
 from realtime.core.errors import RankingRefused, RankingUnavailable, StoreUnavailable, Unreadable
+from workers.metrics import Metrics
 from workers.rebuild import rebuild
 
 if TYPE_CHECKING:
@@ -86,13 +87,13 @@ class Round:
 
 @dataclass(slots=True)
 class Refresh:
-    """Applies what was committed. One object a process; `applied` counts changes handed to the script."""
+    """Applies what was committed. One object a process."""
 
     outbox: Outbox
     ledger: Ledger
     boards: Boards
     ranking: Ranking
-    applied: int = 0
+    metrics: Metrics = field(default_factory=Metrics)
     _epochs: dict[BoardKey, int] = field(default_factory=dict)
     _touched: dict[BoardKey, int] = field(default_factory=dict)
     _rebuilding: dict[BoardKey, asyncio.Task[None]] = field(default_factory=dict)
@@ -133,6 +134,7 @@ class Refresh:
             await self.outbox.release(waiting, retry)
         for row, reason in taken.unreadable.items():
             log.error("put aside", row=row, reason=reason)
+            self.metrics.put_aside.inc()
             await self.outbox.hold([row], reason)
 
     async def _take(self, key: BoardKey, taken: Round) -> None:
@@ -180,7 +182,7 @@ class Refresh:
         origin = _origin(parts)
         for start in range(0, max(len(changes), 1), BATCH):
             await self.ranking.apply(key, epoch, changes[start : start + BATCH], origin)
-        self.applied += len(changes)
+        self.metrics.took(len(changes), letters=[letter for letter, part in parts if part])
         await self._touch(key, changes)
 
     async def _touch(self, key: BoardKey, changes: Sequence[Packed]) -> None:
@@ -198,6 +200,7 @@ class Refresh:
         try:
             async with self._slots:
                 done = await rebuild(key, self.boards, self.ledger, self.ranking)
+                self.metrics.rebuilds.inc(int(done))
                 log.info("rebuilt" if done else "rebuild put off", board=key.board, season=key.season)
         except (RankingUnavailable, StoreUnavailable) as error:
             log.warning("rebuild failed", board=key.board, error=str(error))

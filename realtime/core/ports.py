@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from realtime.core.letters import Letter
     from realtime.core.model import Board, BoardKey, BoardSpec, Column, Profile, Row, Standing
     from realtime.core.outbox import Packed
+    from realtime.core.pictures import Ticket, Upload
     from realtime.core.window import Window
 
     Channel = Literal["top", "moves"]
@@ -125,6 +126,26 @@ class Players(Protocol):
         ...
 
 
+class Pictures(Protocol):
+    """Where pictures are kept. Every call raises PicturesUnavailable."""
+
+    async def ticket(self, upload: Upload, content_type: str) -> Ticket:
+        """Leave to send this upload, of this type and of at most MAX_BYTES bytes, and nothing else."""
+        ...
+
+    async def uploaded(self, upload: Upload) -> bytes | None:
+        """What was sent; None where it is gone. Raises PictureRefused for more than MAX_BYTES."""
+        ...
+
+    async def publish(self, upload: Upload, made: Mapping[int, bytes]) -> None:
+        """Keep for good what was made of it: WebP by the pixels of its sides."""
+        ...
+
+    async def discard(self, upload: Upload) -> None:
+        """Forget what was sent."""
+        ...
+
+
 class Outbox(Protocol):
     """What was committed and is not yet ranked."""
 
@@ -185,6 +206,14 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Dead:
+    """How much is put aside: rows of the outbox, and messages of the dead-letter queue (copies of such rows, or of others)."""
+
+    rows: int = 0
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Redriven:
     """What a redrive did: rows of the outbox set free, messages put back into the queue or, their rows being free, thrown away."""
 
@@ -200,8 +229,42 @@ class DeadLetters(Protocol):
         """At most `limit` of them: rows by age, then messages as they come."""
         ...
 
+    async def count(self) -> Dead:
+        """How much there is; of messages about how many."""
+        ...
+
     async def redrive(self) -> Redriven:
         """Let everything that is put aside be tried again: rows from the truth, what no row is known of as it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A process of this service, as it tells of itself. `started` and `seen` are Unix times in seconds by its own clock; of
+    `numbers` those that it cannot tell are None.
+    """  # noqa: D205 - one thought
+
+    id: str
+    kind: Literal["node", "worker"]
+    address: str
+    started: float
+    seen: float
+    numbers: Mapping[str, float | None]
+
+
+class Nodes(Protocol):
+    """Where the processes of this service tell of themselves. Every call raises RankingUnavailable."""
+
+    async def beat(self, node: Node) -> None:
+        """A process lives, and that is how it is."""
+        ...
+
+    async def leave(self, node: str) -> None:
+        """A process ends, and is not missed."""
+        ...
+
+    async def all(self, now: float) -> list[Node]:
+        """Those who were heard of lately, as of the Unix time `now`, in the order in which they were started."""
         ...
 
 

@@ -23,6 +23,8 @@ from infra.fallback_postgres import PostgresFallback
 from infra.ledger_postgres import PostgresLedger
 from infra.local.valkey import EmbeddedValkey
 from infra.migrations import migrate
+from infra.nodes_memory import MemoryNodes
+from infra.nodes_redis import RedisNodes
 from infra.outbox_postgres import PostgresOutbox
 from infra.players_postgres import PostgresPlayers
 from infra.postgres import open_pool
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.local.postgres import EmbeddedPostgres
-    from realtime.core.ports import DeadLetters
+    from realtime.core.ports import DeadLetters, Nodes
     from tests.queues import Queues
 
 LOCALE = "en_US.UTF-8"
@@ -174,6 +176,19 @@ def _stored(pool: asyncpg.Pool, replica: asyncpg.Pool, warm: WarmConnections) ->
 @pytest.fixture(params=["memory", "postgres"])
 def stored(request: pytest.FixtureRequest) -> Stored:
     return in_memory() if request.param == "memory" else request.getfixturevalue("in_postgres")
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def nodes(request: pytest.FixtureRequest) -> AsyncIterator[Nodes]:
+    """A beat is due every five seconds."""
+    if request.param == "memory":
+        yield MemoryNodes(5.0)
+        return
+    server: EmbeddedValkey = request.getfixturevalue("plain_valkey")
+    redis = BoundedRedis(server.url, seconds=5.0)
+    await redis.flushall()
+    yield RedisNodes(redis, 5.0)
+    await redis.aclose()
 
 
 @dataclass(slots=True)

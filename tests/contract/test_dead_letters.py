@@ -6,7 +6,7 @@ import pytest
 
 from realtime.core.errors import QueueUnavailable
 from realtime.core.letters import Letter, pack, unpack
-from realtime.core.ports import Redriven
+from realtime.core.ports import Dead, Redriven
 from tests.contract.sending import board, submission, take
 
 if TYPE_CHECKING:
@@ -62,6 +62,13 @@ async def test_a_row_that_is_bad_again_is_held_again(buried: Buried) -> None:
         await buried.letters.redrive()
 
 
+async def test_what_is_held_is_counted(buried: Buried) -> None:
+    assert await buried.letters.count() == Dead()
+    first, second, _ = await rows(buried, 3)
+    await buried.stored.outbox.hold([first.id, second.id], "no changes")
+    assert await buried.letters.count() == Dead(rows=2)
+
+
 # -- with a queue -----------------------------------------------------------------------------------------------------------
 
 
@@ -80,6 +87,12 @@ async def test_a_dead_message_is_listed_after_the_rows_and_stays(buried_queued: 
         ]
         assert all(one.id.startswith("message:") and one.size for one in messages)
     assert len(await buried.letters.oldest(2)) == 2
+
+
+async def test_dead_messages_are_counted_beside_the_rows(buried_queued: Buried) -> None:
+    for n in range(12):
+        await buried_queued.queued.put_dead(f"m{n}", "unknown format")
+    assert await buried_queued.letters.count() == Dead(messages=12)
 
 
 async def test_many_dead_messages_are_listed_up_to_the_limit(buried_queued: Buried) -> None:
@@ -130,6 +143,8 @@ async def test_many_messages_are_redriven_each_once(buried_queued: Buried) -> No
 async def test_while_the_queue_is_away_dead_letters_are_unavailable(buried_away: Buried) -> None:
     with pytest.raises(QueueUnavailable):
         await buried_away.letters.redrive()
+    with pytest.raises(QueueUnavailable):
+        await buried_away.letters.count()
 
 
 async def test_letters_in_dead_messages_can_be_read(buried_queued: Buried) -> None:

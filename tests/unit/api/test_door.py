@@ -31,6 +31,7 @@ async def test_who_is_refused_is_not_counted() -> None:
     gate.release("x")
     gate.admit(None, "x")
     assert gate.admitted == 2
+    assert gate.refused == 2, "of those it was for want of room"
 
 
 async def test_nothing_is_kept_of_an_address_that_has_gone() -> None:

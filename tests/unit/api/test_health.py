@@ -45,7 +45,8 @@ def caller(database: Exception | None, ranking: Exception | None, *, draining: b
             asked_again=11,
             shell=SimpleNamespace(fanout=SimpleNamespace(deliveries=4, skipped=5, merged=10, checks=12), speedups="c"),
         ),
-        batcher=SimpleNamespace(waiting=7),
+        batcher=SimpleNamespace(waiting=7, refused=13),
+        door=SimpleNamespace(refused=14),
     )
     app.state.door = SimpleNamespace(draining=draining)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
@@ -94,5 +95,8 @@ async def test_the_numbers_are_those_of_now() -> None:
         "rankcast_checks_total 12.0",
         'rankcast_speedups{in="c"} 1.0',
         "rankcast_submissions_waiting 7.0",
+        'rankcast_refused_total{what="submissions"} 13.0',
+        'rankcast_refused_total{what="handshakes"} 14.0',
+        "rankcast_queue_age_seconds NaN",
     ):
         assert line in lines

@@ -78,7 +78,7 @@ async def test_past_the_limit_a_request_is_refused_and_those_before_it_are_not()
     waiting = await sent(bounded, [2, 3, 4])
     with pytest.raises(Overloaded):
         await bounded.submit([submission(5)])
-    assert bounded.waiting == 3
+    assert (bounded.waiting, bounded.refused) == (3, 1)
     store.gate.release()
     store.gate.release()
     assert len(await taken[0]) == 1

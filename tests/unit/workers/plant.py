@@ -45,9 +45,7 @@ class WatchedRanking(MemoryRanking):
         self.before_mark: Callable[[], Awaitable[object]] | None = None
         self.before_load: Callable[[], Awaitable[object]] | None = None
 
-    async def apply(
-        self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None = None
-    ) -> int:
+    async def apply(self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None = None) -> int:
         if self.away or key == self.away_for:
             raise RankingUnavailable("away")
         self.applied.append(len(changes))

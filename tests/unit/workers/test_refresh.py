@@ -18,14 +18,18 @@ class Taking:
     def __init__(self) -> None:
         self.taken: list[tuple[list[Delivery], float]] = []
         self.again: list[str] = []
+        self.beats = 0
 
     async def take(self, deliveries: Sequence[Delivery], seconds: float) -> list[str]:
         self.taken.append((list(deliveries), seconds))
         return self.again
 
+    async def due(self) -> None:
+        self.beats += 1
+
     def run(self, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
         try:
-            work(SimpleNamespace(deliveries=self)).send(None)
+            work(SimpleNamespace(deliveries=self, pulse=self)).send(None)
         except StopIteration as done:
             return done.value
         raise AssertionError("it waited")
@@ -60,6 +64,11 @@ def test_the_records_of_an_event_are_its_deliveries(taking: Taking) -> None:
     assert taking.taken == [
         ([Delivery("a", "receipt a", "body a", 3), Delivery("b", "receipt b", "body b", 3, "r1")], 60.0)
     ]
+
+
+def test_an_invocation_tells_of_itself_where_that_is_due(taking: Taking) -> None:
+    refresh.handler({"Records": [record("a")]}, None)
+    assert taking.beats == 1
 
 
 def test_what_has_to_come_again_is_answered_by_its_id(taking: Taking) -> None:

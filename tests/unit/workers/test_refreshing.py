@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.readings import Reading
 from infra.store_memory import Waiting
 from realtime.core import outbox as payloads
 from realtime.core.announcement import Origin, decode_top
@@ -39,7 +40,7 @@ async def test_what_was_committed_is_ranked_and_settled(plant: Plant, board: Boa
     assert await plant.refresh.step()
     assert await plant.is_ranked_as_stored(board)
     assert plant.store.outbox == {}
-    assert plant.refresh.applied == 2
+    assert Reading.of(plant.refresh.metrics.collect(), 0.0).values["rankcast_applied_total"] == 2
 
 
 async def test_versions_say_when_the_oldest_change_in_them_was_committed_and_by_whom(

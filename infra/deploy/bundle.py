@@ -31,7 +31,7 @@ LEFT_OUT: Final = frozenset(
 )
 """What no function runs."""
 SERVERS_ONLY: Final = frozenset(
-    {"click", "httptools", "psutil", "pyyaml", "rich", "starlette", "uvicorn", "websockets"}
+    {"click", "httptools", "psutil", "python-multipart", "pyyaml", "rich", "starlette", "uvicorn", "websockets"}
 )
 """Dependencies that only nodes and the command line use."""
 SERVICES: Final = frozenset({"cloudwatch", "logs", "s3", "secretsmanager", "sqs", "sts", "xray"})

@@ -23,7 +23,7 @@ FOLDER: Final = Path(__file__).parent.parent / "aws"
 STACK: Final = "AWS::CloudFormation::Stack"
 
 _MARK: Final = "AWSTemplateFormatVersion"
-_LAYER: Final = re.compile(r"^(\s*TemplateURL:\s*)([a-z0-9_-]+\.yaml)\s*$", re.MULTILINE)
+_LAYER: Final = re.compile(r"^([ ]*TemplateURL:[ ]*)([a-z0-9_-]+\.yaml)[ ]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ WEB: Final = Path(__file__).parent.parent / "web"
 _HERE: Final = Path(__file__).parent
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' https: data:; connect-src 'self' ws: wss:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors {framed_by}; object-src 'none'"
 )
+_FRAMED_BY: Final = {"index.html": "'none'", "docs.html": "'none'", "embed.html": "*"}
+"""Who may show a page in a frame: those that hold nobody's session and do nothing, anybody."""
 _HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": _POLICY.format(framed_by="'none'"),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
@@ -49,12 +51,17 @@ def web_files() -> WebFiles:
 
 async def page(_: Request) -> Response:
     """`GET /`."""
-    return FileResponse(WEB / "index.html", headers=_HEADERS)
+    return _page("index.html")
 
 
 async def docs(_: Request) -> Response:
     """`GET /docs`."""
-    return FileResponse(WEB / "docs.html", headers=_HEADERS)
+    return _page("docs.html")
+
+
+async def embed(_: Request) -> Response:
+    """`GET /embed`: the widget alone, for frames in pages of others."""
+    return _page("embed.html")
 
 
 async def openapi(_: Request) -> Response:
@@ -65,3 +72,8 @@ async def openapi(_: Request) -> Response:
 async def asyncapi(_: Request) -> Response:
     """`GET /asyncapi.json`."""
     return FileResponse(_HERE / "asyncapi.json", headers=_HEADERS | _ANYWHERE)
+
+
+def _page(name: str) -> Response:
+    policy = _POLICY.format(framed_by=_FRAMED_BY[name])
+    return FileResponse(WEB / name, headers=_HEADERS | {"Content-Security-Policy": policy})

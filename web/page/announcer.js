@@ -4,28 +4,31 @@
  * @module
  */
 
-/** Between two sentences; what happens meanwhile is summed up in the last one. */
+/** Between two times of speaking; what happens meanwhile is summed up in the last sentence of each subject. */
 export const QUIET_MS = 20_000;
 
 export class Announcer {
-  /** @type {string | null} */
-  #pending = null;
+  /** @type {Map<string, string>} */
+  #pending = new Map();
   #spokenAt = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
   /**
-   * @param {HTMLElement} region with `aria-live="polite"`
-   * @param {number} [quiet] milliseconds between two sentences
+   * @param {{textContent: string | null}} region with `aria-live="polite"`
+   * @param {number} [quiet] milliseconds between two times of speaking
    */
   constructor(region, quiet = QUIET_MS) {
     this.region = region;
     this.quiet = quiet;
   }
 
-  /** @param {string} sentence replaces one that still waits */
-  say(sentence) {
-    this.#pending = sentence;
+  /**
+   * @param {string} sentence replaces one of the same subject that still waits
+   * @param {string} [subject]
+   */
+  say(sentence, subject = "") {
+    this.#pending.set(subject, sentence);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#speak(), Math.max(0, this.#spokenAt + this.quiet - performance.now()));
   }
@@ -33,10 +36,12 @@ export class Announcer {
   /** What waits is not said any more. */
   hush() {
     clearTimeout(this.#timer);
+    this.#pending.clear();
   }
 
   #speak() {
     this.#spokenAt = performance.now();
-    this.region.textContent = this.#pending;
+    this.region.textContent = [...this.#pending.values()].join(" ");
+    this.#pending.clear();
   }
 }

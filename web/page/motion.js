@@ -71,4 +71,11 @@ export class Motion {
     this.#animation = this.element.animate({ transform: [from, "none"] }, { duration: DURATION_MS, easing: EASING });
     this.#animation.onfinish = onRest;
   }
+
+  /** It is where it belongs. */
+  stop() {
+    this.#distance = { x: 0, y: 0 };
+    this.#animation?.cancel();
+    this.#animation = null;
+  }
 }

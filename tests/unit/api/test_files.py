@@ -14,6 +14,7 @@ def http() -> httpx.AsyncClient:
     app = Starlette(
         routes=[
             Route("/", files.page),
+            Route("/embed", files.embed),
             Route("/openapi.json", files.openapi),
             Route("/asyncapi.json", files.asyncapi),
             Mount("/web", files.web_files()),
@@ -33,6 +34,15 @@ async def test_a_file_comes_with_what_keeps_a_browser_safe(http: httpx.AsyncClie
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(("path", "framed_by"), [("/", "'none'"), ("/web/embed.html", "'none'"), ("/embed", "*")])
+async def test_only_what_holds_nobodys_session_may_be_framed(
+    http: httpx.AsyncClient, path: str, framed_by: str
+) -> None:
+    answer = await http.get(path)
+    assert f"frame-ancestors {framed_by};" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_the_contract_can_be_read_from_any_origin(http: httpx.AsyncClient) -> None:

@@ -67,6 +67,7 @@ ROUTES = [
     Route("/openapi.json", files.openapi),
     Route("/asyncapi.json", files.asyncapi),
     Route("/docs", files.docs),
+    Route("/embed", files.embed),
     Route("/", files.page),
     Mount("/web", files.web_files()),
 ]

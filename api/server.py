@@ -53,6 +53,7 @@ def config(app: Starlette, settings: Settings) -> uvicorn.Config:
         lifespan="on",
         access_log=False,
         log_level="error",
+        log_config=None,
         server_header=False,
         timeout_graceful_shutdown=math.ceil(settings.drain_window) + _GRACE,
         proxy_headers=bool(settings.trusted_proxies),

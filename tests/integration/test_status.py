@@ -54,7 +54,8 @@ async def test_any_node_tells_of_all_nodes_and_workers_and_how_late_pushes_were(
         assert watched["accepted"] == 0
         assert watched["deliveries"] > 0
         assert worker["applied"] > 0
-        assert 0 < worker["lag_p50"] <= watched["lag_p99"] < 20
+        assert 0 < worker["lag_p50"] < 20
+        assert 0 < watched["lag_p99"] < 20
         assert document["database"] == document["ranking"] == "ok"
         assert document["dead_letters"] == {"rows": 0, "messages": 0}
 

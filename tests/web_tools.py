@@ -11,7 +11,10 @@ import pytest
 from playwright._impl._driver import compute_driver_executable
 
 WEB = Path(__file__).parent.parent / "web"
-_TOOLS = Path(__file__).parent.parent / ".emulators" / "node" / "node_modules" / ".bin"
+_MODULES = Path(__file__).parent.parent / ".emulators" / "node" / "node_modules"
+_TOOLS = _MODULES / ".bin"
+AXE = _MODULES / "axe-core" / "axe.min.js"
+"""A script that looks for what keeps people out of a page."""
 
 
 def node() -> str:

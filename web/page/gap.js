@@ -37,7 +37,7 @@ export function whatItTakes(mine, theirs, columns) {
 function difference(amount, { name, direction, decimals }) {
   const written = formatScore(String(amount), decimals);
   const word = direction === "asc" ? "less" : "more";
-  return /^(score|points|value)$/i.test(name) ? `${written} ${word}` : `${written} ${word} ${name}`;
+  return /^(score|value)$/i.test(name) ? `${written} ${word}` : `${written} ${word} ${name}`;
 }
 
 /**

@@ -44,7 +44,7 @@ function levelWith(own, entries) {
   const level = entries.filter(({ rank, player }) => rank === own.rank && player !== own.player).length;
   if (level === 0) return "";
   // Those at the end of the stretch may have more like them beyond it.
-  const beyond = entries[0].rank === own.rank && own.rank > 1 ? true : entries.length > 1 && entries.at(-1)?.rank === own.rank;
+  const beyond = entries.at(-1)?.rank === own.rank || (own.rank > 1 && entries[0].rank === own.rank);
   return `Level with ${level}${beyond ? " or more" : ""}`;
 }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 
 from api import boards, dead_letters, events, files, health, live, players, problems, reads, scores, status
 from api.cross_origin import cross_origin
@@ -66,10 +66,7 @@ ROUTES = [
     Route("/metrics", health.metrics),
     Route("/openapi.json", files.openapi),
     Route("/asyncapi.json", files.asyncapi),
-    Route("/docs", files.docs),
-    Route("/embed", files.embed),
-    Route("/", files.page),
-    Mount("/web", files.web_files()),
+    *files.ROUTES,
 ]
 
 

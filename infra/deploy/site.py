@@ -79,6 +79,11 @@ def page_key(name: str) -> str:
     return "index.html" if stem == "index" else stem.removesuffix("/index")
 
 
+def stamp(folder: Path = WEB) -> tuple[tuple[str, int, int], ...]:
+    """What tells without reading them whether a file has changed: the name, time and size of each."""
+    return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in _files(folder))
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for file in sorted(folder.rglob("*")):
         hidden = any(part.startswith((".", "__")) or part == "node_modules" for part in file.relative_to(folder).parts)

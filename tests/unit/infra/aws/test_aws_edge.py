@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
-from starlette.requests import Request
+import pytest
 
 from api import files, server
 from tests.templates import PARENT, one, resources, templates
@@ -120,12 +121,18 @@ def test_files_and_pictures_are_read_with_origin_access_control_and_by_any_site(
         assert policy["SecurityHeadersConfig"]["ContentTypeOptions"] == {"Override": True}
 
 
-async def test_a_page_from_the_bucket_may_do_what_a_page_of_a_node_may() -> None:
+@pytest.mark.parametrize("path", files.PAGES)
+def test_a_page_from_the_bucket_may_do_what_a_page_of_a_node_may(path: str) -> None:
     # Two places say it: the nodes' own pages, and CloudFront for those in the bucket, which may ask the sign-in as well.
-    policy = one("edge.yaml", "Pages")["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]["ContentSecurityPolicy"]
-    page = await files.page(Request({"type": "http", "method": "GET", "path": "/", "headers": []}))
-    said = policy["ContentSecurityPolicy"]["Fn::Sub"].replace(" ${SignIn}", "")
-    assert said == page.headers["content-security-policy"]
+    config = one("edge.yaml", "Distribution")["DistributionConfig"]
+    behavior = next(
+        (one for one in config["CacheBehaviors"] if fnmatchcase(path, one["PathPattern"])),
+        config["DefaultCacheBehavior"],
+    )
+    headers = one("edge.yaml", behavior["ResponseHeadersPolicyId"]["Ref"])["ResponseHeadersPolicyConfig"]
+    policy = headers["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]
+    said = policy["Fn::Sub"].replace(" ${SignIn}", "") if isinstance(policy, dict) else policy
+    assert said == files.PAGES[path]
 
 
 def test_certificate_and_acl_of_cloudfront_are_made_where_cloudfront_takes_them_from() -> None:

@@ -28,7 +28,7 @@ _CLAIM: Final = """
 UPDATE outbox
 SET leased_until = now() + $2::float8 * (1 << least(claims, $3::integer)) * interval '1 second', claims = least(claims, 99) + 1
 WHERE id = ANY (ARRAY(
-    SELECT id FROM outbox WHERE leased_until < now() ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
+    SELECT id FROM outbox WHERE id > $4 AND leased_until < now() ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
 RETURNING id, payload, trace, (extract(epoch FROM created_at) * 1000000)::bigint
 """
 _READ: Final = """
@@ -52,10 +52,10 @@ class PostgresOutbox:
         self._lease = lease
         self._doublings = doublings
 
-    async def claim(self, limit: int) -> list[Letter]:
-        """At most `limit` rows, the oldest first; nobody else sees them until the lease is over."""
+    async def claim(self, limit: int, after: int = 0) -> list[Letter]:
+        """At most `limit` rows with ids above `after`, the oldest first; nobody else sees them until the lease is over."""
         with wrapped():
-            rows = await self._pool.fetch(_CLAIM, limit, self._lease, self._doublings)
+            rows = await self._pool.fetch(_CLAIM, limit, self._lease, self._doublings, after)
         return sorted([Letter(*row) for row in rows], key=_BY_ID)
 
     async def read(self, ids: Sequence[int]) -> list[Letter]:

@@ -263,10 +263,11 @@ class MemoryOutbox:
         self._lease = lease
         self._doublings = doublings
 
-    async def claim(self, limit: int) -> list[Letter]:
+    async def claim(self, limit: int, after: int = 0) -> list[Letter]:
         """See the port."""
         now = self._store.clock()
-        free = [row for row, waiting in sorted(self._store.outbox.items()) if waiting.free_at < now][:limit]
+        rows = sorted(self._store.outbox.items())
+        free = [row for row, waiting in rows if row > after and waiting.free_at < now][:limit]
         for row in free:
             waiting = self._store.outbox[row]
             waiting.free_at = now + self._lease * 2 ** min(waiting.claims, self._doublings)
@@ -388,6 +389,14 @@ class MemoryFallback:
         if entry.score is None:
             return None
         return entry.seq, self._store.clock() - self._store.written[board.key, player]
+
+    async def find(self, board: Board, beginning: str, limit: int) -> list[str]:
+        """See the port."""
+        folded = beginning.lower()
+        ranked = sorted((row.player, row.name or "") for row in self._state(board).stretch(0, len(self._store.entries)))
+        return [player for player, name in ranked if player.startswith(beginning) or name.lower().startswith(folded)][
+            :limit
+        ]
 
     def _state(self, board: Board) -> BoardState:
         state = BoardState(board.spec.columns, 0)

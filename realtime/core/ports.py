@@ -149,8 +149,8 @@ class Pictures(Protocol):
 class Outbox(Protocol):
     """What was committed and is not yet ranked."""
 
-    async def claim(self, limit: int) -> list[Letter]:
-        """At most `limit` rows, the oldest first; nobody else sees them until the lease is over."""
+    async def claim(self, limit: int, after: int = 0) -> list[Letter]:
+        """At most `limit` rows with ids above `after`, the oldest first; nobody else sees them until the lease is over."""
         ...
 
     async def read(self, ids: Sequence[int]) -> list[Letter]:
@@ -405,4 +405,11 @@ class Fallback(Protocol):
 
     async def age(self, board: Board, player: str) -> tuple[int, float] | None:
         """The seq of a player's entry, and how many seconds ago it was written; None where the player is not ranked."""
+        ...
+
+    async def find(self, board: Board, beginning: str, limit: int) -> list[str]:
+        """At most `limit` ranked players of a board whose id begins so, or whose name does, whatever its case; by id.
+
+        Where thousands begin so, on whatever board, only the first of them are looked at.
+        """
         ...

@@ -38,6 +38,15 @@ async def test_the_oldest_rows_come_first_and_at_most_as_many_as_asked(stored: S
     assert players(await stored.outbox.claim(3)) == ["p3", "p4"]
 
 
+async def test_rows_up_to_an_id_can_be_passed_over(stored: Stored, board: Board) -> None:
+    await fill(stored, board, 4)
+    first, second = await stored.outbox.claim(2)
+    await stored.outbox.release([first.id, second.id], -0.001)
+    assert players(await stored.outbox.claim(1, second.id)) == ["p2"]
+    assert players(await stored.outbox.claim(10, first.id)) == ["p1", "p3"]
+    assert players(await stored.outbox.claim(10)) == ["p0"]
+
+
 async def test_what_is_claimed_nobody_else_sees(stored: Stored, board: Board) -> None:
     await fill(stored, board, 2)
     assert len(await stored.outbox.claim(10)) == 2

@@ -10,7 +10,7 @@ import structlog
 
 from infra.queue_memory import MemoryQueue
 from infra.relay import Relay
-from infra.store_memory import MemoryOutbox, MemoryStore
+from infra.store_memory import MemoryOutbox, MemoryStore, Waiting
 from realtime.core.errors import StoreUnavailable
 from realtime.core.letters import Letter, unpack
 from realtime.core.model import BoardKey
@@ -28,14 +28,18 @@ class WatchedOutbox(MemoryOutbox):
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store, LEASE, doublings=2)
-        self.claims: list[float] = []
+        self.claims: list[int] = []
+        """After which id each looked."""
+        self.waded: list[int] = []
+        """How many rows each had before it."""
         self.away = False
 
-    async def claim(self, limit: int) -> list[Letter]:
-        self.claims.append(asyncio.get_running_loop().time())
+    async def claim(self, limit: int, after: int = 0) -> list[Letter]:
+        self.claims.append(after)
+        self.waded.append(max(self._store.outbox, default=0) - after)
         if self.away:
             raise StoreUnavailable("away")
-        return await super().claim(limit)
+        return await super().claim(limit, after)
 
 
 class SlowQueue(MemoryQueue):
@@ -136,6 +140,34 @@ async def test_more_than_one_claim_goes_on_without_another_ring(way: Way) -> Non
     assert way.sent() == list(range(1, 96))
 
 
+async def test_who_is_rung_passes_over_what_was_sent_and_waits_to_be_applied(way: Way) -> None:
+    """Else each sending would wade through all of it, for as long as nobody applies."""
+    way.start()
+    await asyncio.sleep(1)
+    for _ in range(300):
+        way.commit(9)
+        await asyncio.sleep(0.1)
+    assert sorted(way.sent()) == list(range(1, 2701))
+    # 90 a second, those of the last ten seconds and a little more.
+    late = way.outbox.waded[-150:]
+    assert sum(waded > 90 * 12 for waded in late) <= 7, "but for the sweeps"
+    assert way.outbox.claims[-150:].count(0) >= 1
+
+
+async def test_a_row_whose_commit_took_long_is_found_below_newer_ones(way: Way) -> None:
+    way.start()
+    await asyncio.sleep(1)
+    for seconds, sweeps in ((3.0, 0), (30.0, 1)):
+        (row,) = [next(way.store._rows)]
+        for _ in range(int(seconds * 10)):
+            way.commit()
+            await asyncio.sleep(0.1)
+        way.store.outbox[row] = Waiting(b"late", float("-inf"), 0.0)
+        way.commit()
+        await asyncio.sleep(SWEEP * 1.5 * sweeps + 0.05)
+        assert row in way.sent()
+
+
 async def test_what_was_sent_and_not_applied_is_sent_again_ever_more_slowly(way: Way) -> None:
     way.commit()
     way.start()
@@ -191,6 +223,16 @@ async def test_an_outage_of_any_length_loses_nothing_and_is_asked_about_only_now
     assert 202 in way.sent(), "after the outage a ring counts again"
 
 
+async def test_while_the_queue_is_away_the_oldest_rows_are_tried_and_no_pass_goes_on(way: Way) -> None:
+    way.queue.away = True
+    way.commit(500)
+    way.start()
+    await asyncio.sleep(60)
+    # Before the first answer others had begun.
+    assert set(way.outbox.claims[3:]) == {0}
+    assert way.outbox.claims[-1] == 0
+
+
 async def test_what_was_refused_alone_is_sent_again_alone(way: Way) -> None:
     way.queue.message = 60
     way.queue.refuse = 2
@@ -244,6 +286,7 @@ async def test_a_defect_ends_the_relay_instead_of_being_passed_over(way: Way) ->
 async def test_draining_sends_all_there_is_and_says_how_much(way: Way) -> None:
     way.commit(35)
     assert await way.relay.drain(10) == 35
+    assert way.outbox.claims == [0, 10, 20, 30, 35], "each goes on where the last one ended"
     assert await way.relay.drain(10) == 0
 
 

@@ -6,22 +6,52 @@ import asyncio
 import gc
 import socket
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.frames import Close, Opcode
 
+from infra.local.valkey import EmbeddedValkey
+from infra.migrations import migrate
+from infra.settings import Settings
 from realtime.core import closing, websocket
 from realtime.gateway import socket as sockets
-from tests.bare import LARGE, BareNode, bare_node
+from tests.bare import LARGE, BareHub, bare_node
+from tests.harness import Stack, eventually
 from tests.wire import PATIENCE, Wire, connected, opened, request
+
+if TYPE_CHECKING:
+    from api.arrivals import Gate
+    from api.door import Door
+    from infra.local.issuer import LocalIssuer
+    from infra.local.postgres import EmbeddedPostgres
+    from realtime.gateway.connection import Connection
 
 NOTICED = 1.0
 """Seconds for an answer that a client would notice; a loaded machine is slow, a node that is stuck is slower."""
-CROWD = 3000
+HANDSHAKE = 1.0
+BOARD = "hostile"
+NO_HANDSHAKE = {
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "nothing": b"\r\n\r\n" * 10,
+    "noise": b"\xff" * 100_000,
+    "a head without end": b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 30_000,
+    "half a body": b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
+    "half a second request": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\n",
+    "a bad key": request("Sec-WebSocket-Key: short"),
+    "an old version": request("Sec-WebSocket-Version: 8"),
+    "a long header": request("X: " + "y" * 9000),
+    "many headers": request(*(f"X-{number}: y" for number in range(500))),
+    "a path that is not ASCII": request(path="/v1/\xff"),
+    "a handshake with a body": request("Content-Length: 5"),
+    "a path of nothing": request(path="/v1/nowhere"),
+}
 
 
 def masked(first: int, payload: bytes) -> bytes:
@@ -30,14 +60,117 @@ def masked(first: int, payload: bytes) -> bytes:
     return bytes((first,)) + length + b"\x00\x00\x00\x00" + payload
 
 
+UNREADABLE = {
+    "not masked": (websocket.encode(websocket.TEXT, b"{}"), closing.PROTOCOL),
+    "reserved bits": (masked(0xB1, b"{}"), closing.PROTOCOL),
+    "compressed without agreement": (masked(0xC1, b"{}"), closing.PROTOCOL),
+    "a bad opcode": (masked(0x83, b""), closing.PROTOCOL),
+    "a bad control opcode": (masked(0x8F, b""), closing.PROTOCOL),
+    "a ping in fragments": (masked(0x09, b""), closing.PROTOCOL),
+    "a large ping": (masked(0x89, b"x" * 126), closing.PROTOCOL),
+    "a fragment of nothing": (masked(0x80, b"{}"), closing.PROTOCOL),
+    "a message in another": (masked(0x01, b"{") + masked(0x81, b"}"), closing.PROTOCOL),
+    "a close code that is not sent": (masked(0x88, b"\x03\xed"), closing.PROTOCOL),
+    "a size too long": (b"\x81\xfe\x00\x01\0\0\0\0x", closing.PROTOCOL),
+    "not UTF-8": (masked(0x81, b"\xff\xfe"), closing.NOT_UTF8),
+    "binary": (masked(0x82, b"{}"), closing.NOT_TEXT),
+    "too large": (masked(0x81, b"x" * 20_000), closing.MESSAGE_TOO_LARGE),
+    "eight exabytes": (b"\x81\xff\x7f" + b"\xff" * 7 + b"mask", closing.MESSAGE_TOO_LARGE),
+    "too large in fragments": (
+        masked(0x01, b"x" * 9000) + masked(0x80, b"x" * 9000),
+        closing.MESSAGE_TOO_LARGE,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node in this process, seen from the inside. What is asked for by `ask` is answered by `size` bytes of type `answer`."""
+
+    port: int
+    door: Door
+    gate: Gate
+    connections: Callable[[], Collection[Connection]]
+    crowd: int
+    """Connections at once that the suite has time for."""
+    ask: str
+    answer: str
+    size: int
+    bare: BareHub | None = None
+
+    async def until(self, count: int) -> None:
+        """Return when so many are connected."""
+
+        async def connected() -> bool:
+            return len(self.connections()) == count
+
+        await eventually(connected)
+
+    def stuck(self) -> sockets.LiveSocket | None:
+        """Who is held back, if anybody is."""
+        found = [one for one in self.connections() if one.held_back]
+        assert len(found) < 2
+        assert all(isinstance(one, sockets.LiveSocket) for one in found)
+        return found[0] if found else None  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="module")
+def board_stack(
+    postgres: EmbeddedPostgres, issuer: LocalIssuer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """The stores of the real node, with a board: the same for all tests, none of which writes."""
+
+    async def fill(stack: Stack) -> None:
+        async with stack.running() as (node,):
+            await node.http.put(f"/v1/boards/{BOARD}", json={"columns": [{"name": "score"}]})
+            rows = [{"player": f"p{number}", "score": number, "name": "x" * 60} for number in range(100)]
+            assert (await node.http.post(f"/v1/boards/{BOARD}/scores/batch", json=rows)).status_code == 200
+            await stack.settled()
+
+    with EmbeddedValkey(tmp_path_factory.mktemp("hostile") / "valkey") as valkey:
+        url = postgres.create_database("hostile")
+        asyncio.run(migrate(url))
+        stack = Stack(
+            Settings(database_url=url, redis_url=valkey.url, issuer=issuer.issuer, jwks_url=issuer.jwks_url), issuer
+        )
+        asyncio.run(fill(stack))
+        yield stack
+
+
+@pytest.fixture(params=["bare", "real"])
+def stores(request: pytest.FixtureRequest) -> Stack | None:
+    """None for the node that has none: what comes from the network does not get that far."""
+    return None if request.param == "bare" else request.getfixturevalue("board_stack")
+
+
 @pytest.fixture
-async def node() -> AsyncIterator[BareNode]:
-    async with bare_node(handshake_timeout=1.0) as node:
+async def node(stores: Stack | None) -> AsyncIterator[Node]:
+    async with a_bare_node() if stores is None else a_real_node(stores) as node:
         yield node
 
 
 @asynccontextmanager
-async def unnoticed(node: BareNode) -> AsyncIterator[None]:
+async def a_bare_node() -> AsyncIterator[Node]:
+    async with bare_node(handshake_timeout=HANDSHAKE) as bare:
+        hub = bare.hub
+        yield Node(
+            bare.port, bare.door, bare.gate, lambda: hub.connections, 3000, '{"op":"large"}', "large", len(LARGE), hub
+        )
+
+
+@asynccontextmanager
+async def a_real_node(stores: Stack) -> AsyncIterator[Node]:
+    async with stores.node(handshake_timeout=HANDSHAKE) as real:
+        hub, config = real.service.hub, real.config
+        top = (await real.http.get(f"/v1/boards/{BOARD}/top", params={"limit": 100})).content
+        ask = f'{{"op":"subscribe","id":1,"board":"{BOARD}","view":"top","limit":100}}'
+        yield Node(
+            config.port, config.app.state.door, config.http, lambda: list(hub.watch), 500, ask, "snapshot", len(top)
+        )
+
+
+@asynccontextmanager
+async def unnoticed(node: Node) -> AsyncIterator[None]:
     """Another client is served all the while, by the live connection and by requests."""
     loop = asyncio.get_running_loop()
     slowest = 0.0
@@ -73,41 +206,23 @@ async def unnoticed(node: BareNode) -> AsyncIterator[None]:
 # -- frames ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("data", "close"),
-    [
-        pytest.param(websocket.encode(websocket.TEXT, b"{}"), closing.PROTOCOL, id="not masked"),
-        pytest.param(masked(0xB1, b"{}"), closing.PROTOCOL, id="reserved bits"),
-        pytest.param(masked(0xC1, b"{}"), closing.PROTOCOL, id="compressed without agreement"),
-        pytest.param(masked(0x83, b""), closing.PROTOCOL, id="a bad opcode"),
-        pytest.param(masked(0x8F, b""), closing.PROTOCOL, id="a bad control opcode"),
-        pytest.param(masked(0x09, b""), closing.PROTOCOL, id="a ping in fragments"),
-        pytest.param(masked(0x89, b"x" * 126), closing.PROTOCOL, id="a large ping"),
-        pytest.param(masked(0x80, b"{}"), closing.PROTOCOL, id="a fragment of nothing"),
-        pytest.param(masked(0x01, b"{") + masked(0x81, b"}"), closing.PROTOCOL, id="a message in another"),
-        pytest.param(masked(0x88, b"\x03\xed"), closing.PROTOCOL, id="a close code that is not sent"),
-        pytest.param(b"\x81\xfe\x00\x01\0\0\0\0x", closing.PROTOCOL, id="a size too long"),
-        pytest.param(masked(0x81, b"\xff\xfe"), closing.NOT_UTF8, id="not UTF-8"),
-        pytest.param(masked(0x82, b"{}"), closing.NOT_TEXT, id="binary"),
-        pytest.param(masked(0x81, b"x" * 20_000), closing.MESSAGE_TOO_LARGE, id="too large"),
-        pytest.param(b"\x81\xff\x7f" + b"\xff" * 7 + b"mask", closing.MESSAGE_TOO_LARGE, id="eight exabytes"),
-        pytest.param(
-            masked(0x01, b"x" * 9000) + masked(0x80, b"x" * 9000),
-            closing.MESSAGE_TOO_LARGE,
-            id="too large in fragments",
-        ),
-    ],
-)
-async def test_what_cannot_be_read_is_refused_by_its_code(node: BareNode, data: bytes, close: closing.Close) -> None:
+async def test_what_cannot_be_read_is_refused_by_its_code(node: Node) -> None:
+    """All of it at once; and whatever comes behind it."""
+
+    async def closed(data: bytes) -> Close:
+        async with opened(node.port) as wire:
+            wire.send(data)
+            return await wire.closed()
+
     async with unnoticed(node):
         for tail in (b"", b"\xff" * 500_000):
-            async with opened(node.port) as wire:
-                wire.send(data + tail)
-                assert await wire.closed() == Close(close.code, close.reason)
-        await node.hub.until(1)
+            closes = await asyncio.gather(*(closed(data + tail) for data, _ in UNREADABLE.values()))
+            told = {name: Close(close.code, close.reason) for name, (_, close) in UNREADABLE.items()}
+            assert dict(zip(UNREADABLE, closes, strict=True)) == told
+        await node.until(1)
 
 
-async def test_a_bomb_inflates_no_further_than_a_message(node: BareNode) -> None:
+async def test_a_bomb_inflates_no_further_than_a_message(node: Node) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = packer.compress(b"x" * 10_000_000) + packer.flush(zlib.Z_SYNC_FLUSH)
     async with unnoticed(node), opened(node.port, "Sec-WebSocket-Extensions: permessage-deflate") as wire:
@@ -115,7 +230,7 @@ async def test_a_bomb_inflates_no_further_than_a_message(node: BareNode) -> None
         assert (await wire.closed()).code == closing.MESSAGE_TOO_LARGE.code
 
 
-async def test_a_message_in_a_hundred_fragments_with_pings_between_is_one_message(node: BareNode) -> None:
+async def test_a_message_in_a_hundred_fragments_with_pings_between_is_one_message(node: Node) -> None:
     text = b'{"op":"ping","padding":"' + b"x" * 75 + b'"}'
     async with unnoticed(node), opened(node.port) as wire:
         for at in range(len(text)):
@@ -127,10 +242,13 @@ async def test_a_message_in_a_hundred_fragments_with_pings_between_is_one_messag
             assert frame.data == b"between"
             pongs += 1
         assert pongs == 10
-        assert text in node.hub.texts
+        assert frame is not None
+        assert frame.data == b'{"type":"pong"}'
+        if node.bare is not None:
+            assert text in node.bare.texts
 
 
-async def test_a_client_that_sends_a_byte_at_a_time_is_served(node: BareNode) -> None:
+async def test_a_client_that_sends_a_byte_at_a_time_is_served(node: Node) -> None:
     async with unnoticed(node), connected(node.port) as wire:
         for byte in request():
             wire.send(bytes((byte,)))
@@ -144,13 +262,13 @@ async def test_a_client_that_sends_a_byte_at_a_time_is_served(node: BareNode) ->
         assert (await wire.message())["type"] == "pong"
 
 
-async def test_a_flood_of_pings_is_closed(node: BareNode) -> None:
+async def test_a_flood_of_pings_is_closed(node: Node) -> None:
     async with unnoticed(node), opened(node.port) as wire:
         wire.send(masked(0x89, b"x" * 100) * 20_000)
         assert await wire.closed() == Close(closing.FLOOD.code, closing.FLOOD.reason)
 
 
-async def test_a_flood_of_messages_is_warned_and_then_closed(node: BareNode) -> None:
+async def test_a_flood_of_messages_is_warned_and_then_closed(node: Node) -> None:
     async with unnoticed(node), opened(node.port) as wire:
         wire.send(masked(0x81, b'{"op":"ping"}') * 20_000)
         seen = []
@@ -164,54 +282,57 @@ async def test_a_flood_of_messages_is_warned_and_then_closed(node: BareNode) -> 
 # -- coming and going --------------------------------------------------------------------------------------------------
 
 
-async def test_a_close_without_a_close_frame_is_noticed(node: BareNode) -> None:
+async def test_a_close_without_a_close_frame_is_noticed(node: Node) -> None:
     async with unnoticed(node):
         ended, vanished = await Wire.open(node.port), await Wire.open(node.port)
-        await node.hub.until(3)
+        await node.until(3)
         ended.close()
         vanished.reset()
-        await node.hub.until(1)
-    await node.hub.until(0)
+        await node.until(1)
+    await node.until(0)
     assert node.door.admitted == 0
 
 
 async def test_a_client_that_answers_nothing_is_found_by_the_heartbeat(
-    node: BareNode, monkeypatch: pytest.MonkeyPatch
+    node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "CLOSE_WAIT", 0.1)
     async with unnoticed(node), opened(node.port) as wire:
-        await node.hub.until(2)
+        await node.until(2)
         for _ in range(3):
-            for connection in list(node.hub.connections):
+            for connection in list(node.connections()):
                 connection.beat()
             await asyncio.sleep(0.1)
-        await node.hub.until(1)
+        await node.until(1)
         assert (await wire.closed()).code == closing.SILENT.code
 
 
-async def test_the_kernel_holds_little_and_waits_for_nothing(node: BareNode) -> None:
+async def test_the_kernel_holds_little_and_waits_for_nothing(node: Node) -> None:
     async with opened(node.port):
-        (live,) = node.hub.connections
+        (live,) = node.connections()
         assert isinstance(live, sockets.LiveSocket)
         bare: socket.socket = live._transport.get_extra_info("socket")
         assert bare.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert bare.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == sockets.UNSENT
 
 
-async def test_a_client_that_never_reads_is_skipped_and_holds_little(node: BareNode) -> None:
+async def test_a_client_that_never_reads_is_skipped_and_holds_little() -> None:
+    """As a board is shown to it, which goes on without it."""
     board = b'{"type":"board","board":"' + b"x" * 4000 + b'"}'
-    async with unnoticed(node), opened(node.port) as wire:
+    async with a_bare_node() as node, unnoticed(node), opened(node.port) as wire:
+        hub = node.bare
+        assert hub is not None
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
         sent = 0
-        while not node.hub.held_back:
-            node.hub.publish(board)
+        while not hub.held_back:
+            hub.publish(board)
             sent += 1
             await asyncio.sleep(0)
-        (stuck,) = (connection for connection in node.hub.connections if connection.held_back)
+        stuck = node.stuck()
+        assert stuck is not None
         assert stuck.fd == -1
-        assert isinstance(stuck, sockets.LiveSocket)
         for _ in range(1000):
-            node.hub.publish(board)
+            hub.publish(board)
         assert stuck._transport.get_write_buffer_size() <= len(board) + 4
         wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
         for _ in range(sent):
@@ -220,32 +341,30 @@ async def test_a_client_that_never_reads_is_skipped_and_holds_little(node: BareN
         assert not stuck.held_back
 
 
-async def test_a_client_that_asks_and_never_reads_is_not_read(node: BareNode) -> None:
+async def test_a_client_that_asks_and_never_reads_is_not_read(node: Node) -> None:
     async with unnoticed(node), opened(node.port) as wire:
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        for number in range(150):
-            wire.say(f'{{"op":"large","id":{number}}}')
+        for _ in range(150):
+            wire.say(node.ask)
         async with asyncio.timeout(PATIENCE):
-            while not node.hub.held_back:
+            while (stuck := node.stuck()) is None:
                 await asyncio.sleep(0.01)
-        (stuck,) = (connection for connection in node.hub.connections if connection.held_back)
-        assert isinstance(stuck, sockets.LiveSocket)
         await asyncio.sleep(0.2)
-        assert stuck._transport.get_write_buffer_size() <= sockets.PILE + len(LARGE) + 4
+        assert stuck._transport.get_write_buffer_size() <= sockets.PILE + 2 * node.size
         wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
         answers = 0
         while answers < 150:
-            answers += (await wire.message())["type"] == "large"
+            answers += (await wire.message())["type"] == node.answer
 
 
 # -- before the handshake ----------------------------------------------------------------------------------------------
 
 
-async def test_thousands_of_idle_handshakes_cost_little_and_are_closed(node: BareNode) -> None:
+async def test_thousands_of_idle_handshakes_cost_little_and_are_closed(node: Node) -> None:
     wires: list[Wire] = []
     async with unnoticed(node):
         try:
-            for number in range(CROWD):
+            for number in range(node.crowd):
                 wires.append(await Wire.plain(node.port))
                 if number % 2:
                     wires[-1].send(request()[:-4])
@@ -259,37 +378,26 @@ async def test_thousands_of_idle_handshakes_cost_little_and_are_closed(node: Bar
     assert len(node.gate._arrivals) <= 1
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS"),
-        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2"),
-        pytest.param(b"\r\n\r\n" * 10, id="nothing"),
-        pytest.param(b"\xff" * 100_000, id="noise"),
-        pytest.param(b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 30_000, id="a head without end"),
-        pytest.param(b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf", id="half a body"),
-        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\n", id="half a second request"),
-        pytest.param(request("Sec-WebSocket-Key: short"), id="a bad key"),
-        pytest.param(request("Sec-WebSocket-Version: 8"), id="an old version"),
-        pytest.param(request("X: " + "y" * 9000), id="a long header"),
-        pytest.param(request(*(f"X-{number}: y" for number in range(500))), id="many headers"),
-        pytest.param(request(path="/v1/\xff"), id="a path that is not ASCII"),
-        pytest.param(request("Content-Length: 5"), id="a handshake with a body"),
-        pytest.param(request(path="/v1/nowhere"), id="a path of nothing"),
-    ],
-)
-async def test_what_is_no_handshake_is_ended(node: BareNode, said: bytes) -> None:
-    async with unnoticed(node), connected(node.port) as wire:
-        wire.send(said)
-        await wire.ended()
+async def test_what_is_no_handshake_is_ended(node: Node) -> None:
+    """All of it at once."""
+
+    async def ended(said: bytes) -> None:
+        async with connected(node.port) as wire:
+            wire.send(said)
+            await wire.ended()
+
+    async with unnoticed(node):
+        ends = await asyncio.gather(*map(ended, NO_HANDSHAKE.values()), return_exceptions=True)
+    assert dict(zip(NO_HANDSHAKE, ends, strict=True)) == dict.fromkeys(NO_HANDSHAKE)
+    assert len(node.gate._arrivals) <= 1
 
 
-async def test_a_handshake_that_is_gone_before_its_answer_leaves_nothing(node: BareNode) -> None:
+async def test_a_handshake_that_is_gone_before_its_answer_leaves_nothing(node: Node) -> None:
     async with unnoticed(node):
         for _ in range(200):
             wire = await Wire.plain(node.port)
             wire.send(request())
             wire.reset()
         await asyncio.sleep(0.2)
-        await node.hub.until(1)
+        await node.until(1)
         assert (node.door.admitted, node.gate.in_flight) == (1, 0)

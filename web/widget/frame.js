@@ -25,10 +25,11 @@ export class Frame {
   own = cell("rowgroup", "own");
   /** Read out by a screen reader. */
   voice = make("p", "hidden");
-  #title = named(make("div", "title"), "title");
-  #count = named(make("div", "count"), "count");
+  // What is written to the left stands where the page begins, whichever side that is.
+  #title = make("bdi");
+  #count = make("bdi");
   #dot = make("span", "dot");
-  #light = make("span", "text");
+  #light = make("bdi", "text");
   #status = named(make("span", "status", this.#dot, this.#light), "status");
   #head = cell("rowgroup", "head");
   #table = cell("table", "table");
@@ -46,15 +47,16 @@ export class Frame {
     this.root.adoptedStyleSheets = [sheet];
     const heading = document.createElement("slot");
     heading.name = "heading";
-    heading.append(this.#title);
+    heading.append(named(make("div", "title", this.#title), "title"));
     this.#title.id = "title";
     this.#table.setAttribute("aria-labelledby", "title");
     this.#table.append(this.#head, this.body, this.own);
     this.#ghosts.append(...Array.from({ length: GHOSTS }, () => make("span")));
     this.#ghosts.setAttribute("aria-hidden", "true");
+    for (const line of this.#notice.children) line.setAttribute("dir", "auto");
     this.voice.setAttribute("aria-live", "polite");
     this.own.hidden = true;
-    const header = named(make("header", "", make("div", "what", heading, this.#count), this.#status), "header");
+    const header = named(make("header", "", make("div", "what", heading, named(make("div", "count", this.#count), "count")), this.#status), "header");
     this.frame.append(header, this.#scroller, this.#ghosts, this.#notice);
     this.root.append(this.frame, this.voice);
   }
@@ -75,8 +77,8 @@ export class Frame {
   dress({ options, columns, shown, words }) {
     const line = cell("row", "line");
     if (hasColumn(options, "rank")) line.append(heading("rank", words.rank, true));
-    if (hasColumn(options, "move")) line.append(heading("move", words.move, true));
     line.append(heading("player", words.player, false));
+    if (hasColumn(options, "move")) line.append(heading("move", words.move, true));
     shown.forEach((column, index) => line.append(heading(`score score-${index}`, columns[column].name, false)));
     this.#head.replaceChildren(line);
     // A single score needs no name to be understood.
@@ -139,7 +141,7 @@ export class Frame {
  */
 function heading(name, text, unseen) {
   const element = cell("columnheader", name);
-  element.append(unseen ? make("span", "hidden", text) : text);
+  element.append(make("span", unseen ? "hidden" : "label", text));
   return element;
 }
 

@@ -46,14 +46,12 @@ export class Line {
   #you = make("span", "you");
   #country = make("span", "country");
   #pick = make("button", "pick");
-  #share = make("span", "share");
   /** @type {HTMLElement[]} */
   #values = [];
   #motion = new Motion(this.element);
   /** @type {Animation | null} */
   #glow = null;
   #movement = "";
-  #scale = "";
 
   /** @param {Manner} manner */
   constructor(manner) {
@@ -72,12 +70,12 @@ export class Line {
     if (hasColumn(options, "country")) player.append(this.#country);
     if (options.selectable) player.append(this.#button());
     if (hasColumn(options, "rank")) this.element.append(holding("rank", this.#rank));
+    this.element.append(player);
     if (hasColumn(options, "move")) this.element.append(holding("move", this.#arrow));
     this.#arrow.setAttribute("role", "img");
     this.#values = shown.map(() => make("span"));
     const scores = this.#values.map((value, index) => holding("score", value, `score score-${index}`));
-    this.#share.setAttribute("part", "bar");
-    this.element.append(player, ...scores, this.#share);
+    this.element.append(...scores);
   }
 
   /** @param {Entry} entry */
@@ -104,14 +102,6 @@ export class Line {
       this.#country.title = countryName(entry.country);
     }
     this.#score(entry, other ? null : before);
-  }
-
-  /** @param {number} share of the leader's score, 0 to 1: the line below the row is a bar of that length */
-  showShare(share) {
-    const scale = `scaleX(${share.toFixed(3)})`;
-    if (scale === this.#scale) return;
-    this.#scale = scale;
-    this.#share.style.transform = scale;
   }
 
   /** @param {import("../page/movement.js").Movement} movement */

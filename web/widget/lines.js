@@ -7,7 +7,6 @@
 
 import { arrange } from "../page/arrange.js";
 import { Movements } from "../page/movement.js";
-import { sharesOf } from "../page/share.js";
 import { widthsOf } from "../page/widths.js";
 import { Line } from "./line.js";
 
@@ -198,8 +197,6 @@ export class Lines {
       headings.length > 1 ? Math.max(values, heading) : values,
     );
     const rank = Math.max(2, ...all.map(({ entry }) => numbers.count(entry?.rank ?? 0).length));
-    const shares = sharesOf(this.#entries, columns[0]?.direction);
-    lines.forEach((line, index) => line.showShare(shares[index]));
     const said = [rank, ...widths].join(" ");
     if (said === this.#widths) return;
     this.#widths = said;

@@ -28,7 +28,6 @@ const TEXT = `
   --soft: var(--leaderboard-soft, light-dark(#64635e, #9b9da1));
   --paper: var(--leaderboard-paper, light-dark(#ffffff, #14171a));
   --line: var(--leaderboard-line, light-dark(#ece9e3, #22272c));
-  --bar: var(--leaderboard-bar, light-dark(#d3cec2, #3a4147));
   --accent: var(--leaderboard-accent, light-dark(#13704a, #5fd39c));
   --caution: var(--leaderboard-caution, light-dark(#8f6200, #dcae4c));
   --glow: var(--leaderboard-glow, color-mix(in srgb, var(--accent) 14%, transparent));
@@ -68,8 +67,10 @@ const TEXT = `
 header {
   display: flex;
   align-items: center;
+  flex: none;
   gap: 0.75em;
-  padding: 0.85em var(--edge) 0.75em;
+  min-block-size: 4.1em;
+  padding: 0.5em var(--edge);
 }
 
 .what {
@@ -87,10 +88,7 @@ header {
   white-space: nowrap;
 }
 
-.title, .notice p { unicode-bidi: plaintext; text-align: start; }
-
 .count {
-  min-block-size: 1.4em;
   color: var(--soft);
   font-size: 0.8125em;
 }
@@ -132,6 +130,7 @@ header {
   inset-block-start: 0;
   inset-inline-end: 0;
   z-index: 5;
+  min-block-size: 0;
   padding: 0.35em 0.7em;
   border-end-start-radius: 10px;
   background: var(--paper);
@@ -147,7 +146,7 @@ header {
   overflow: hidden auto;
   overscroll-behavior: contain;
   scrollbar-width: thin;
-  scrollbar-color: var(--bar) transparent;
+  scrollbar-color: var(--line) transparent;
 }
 
 .table { transition: opacity 0.2s; }
@@ -170,14 +169,30 @@ header {
 
 .body .line, .own .line { border-block-start: 1px solid var(--line); }
 
+.bare .head.hidden + .body .line:first-child { border-color: transparent; }
+
 .head .line {
-  block-size: 1.9em;
+  block-size: 1.5em;
+  margin-block-start: -0.35em;
   color: var(--soft);
-  font-size: 0.75em;
 }
 
-.head .score, .head .player { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.head .score::first-letter { text-transform: uppercase; }
+.bare .head .line { margin-block-start: 0.35em; }
+
+.head .label {
+  font-size: 0.75em;
+  font-weight: 400;
+  white-space: nowrap;
+}
+
+.head .label::first-letter { text-transform: uppercase; }
+
+/* A name that is wider than its values goes into the room before it. */
+.head .score {
+  display: flex;
+  justify-content: flex-end;
+  overflow: visible;
+}
 
 .rank {
   flex: none;
@@ -205,10 +220,13 @@ header {
   font-weight: 700;
 }
 
+.line[data-medal="1"] { background-image: linear-gradient(to right, color-mix(in srgb, var(--gold) 9%, transparent), transparent 70%); }
+:dir(rtl).line[data-medal="1"] { background-image: linear-gradient(to left, color-mix(in srgb, var(--gold) 9%, transparent), transparent 70%); }
+
 .move {
   flex: none;
-  inline-size: 2.4em;
-  font-size: 0.8em;
+  display: flex;
+  justify-content: flex-end;
   line-height: 1;
 }
 
@@ -216,6 +234,7 @@ header {
   display: inline-flex;
   align-items: center;
   gap: 0.3em;
+  font-size: 0.78em;
 }
 
 .move .up::before, .move .down::before {
@@ -316,22 +335,12 @@ ${TINTS}
 
 ${SCORES}
 
-.body .score, .own .score { color: var(--soft); }
-.body .score-0, .own .score-0 { color: inherit; font-weight: 620; }
+:is(.body, .own) .score { color: var(--soft); }
+:is(.body, .own) .score-0 { color: inherit; font-weight: 620; }
+:is(.body, .own) .score:not(.score-0) span { font-size: 0.9em; }
 
 /* A minus stands before its number in every script. */
 .score span { direction: ltr; unicode-bidi: isolate; }
-
-.share {
-  position: absolute;
-  inset: -1px 0 auto;
-  block-size: 1px;
-  background: var(--bar);
-  transform: scaleX(0);
-  transform-origin: 0 50%;
-}
-
-:dir(rtl) > .share { transform-origin: 100% 50%; }
 
 /* A row that scored breathes; one that overtakes passes in front. */
 .body .line::before, .own .line::before {
@@ -363,6 +372,7 @@ ${SCORES}
   inset-block-end: 0;
   z-index: 3;
   background: var(--paper);
+  box-shadow: 0 -0.5em 1em -0.5em light-dark(rgb(40 34 20 / 12%), rgb(0 0 0 / 45%));
 }
 
 .own .move { visibility: hidden; }
@@ -453,9 +463,12 @@ ${SCORES}
 
 /* Where there is little room */
 
+@container (max-width: 27em) {
+  .country { display: none; }
+}
+
 @container (max-width: 22em) {
   .frame { --edge: var(--leaderboard-edge, 0.75em); --gap: 0.5em; }
-  .country { display: none; }
 }
 
 @container (max-width: 16em) {
@@ -468,7 +481,7 @@ ${SCORES}
 }
 
 @media (forced-colors: active) {
-  .dot, .share, .move .up::before, .move .down::before { background: CanvasText; }
+  .dot, .move .up::before, .move .down::before { background: CanvasText; }
   .line.mine { outline: 2px solid Highlight; outline-offset: -2px; }
 }
 `;

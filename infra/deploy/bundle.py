@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from dataclasses import dataclass
 from importlib import metadata
@@ -107,17 +108,30 @@ def source_files(source: Path = SOURCE) -> Iterator[Path]:
 
 
 def requirements() -> list[str]:
-    """What functions depend on, each in the version that is installed here: `name==version`."""
-    required = (one for one in metadata.requires("rankcast") or [] if "extra ==" not in one)
-    names = {match.group().lower(): one for one in required if (match := _NAME.match(one))}
-    return [
-        f"{_bare(one)}=={metadata.version(name)}" for name, one in sorted(names.items()) if name not in SERVERS_ONLY
-    ]
+    """What functions depend on, each in the version that is installed here: `name==version`. Raises PackagingFailed."""
+    names = {match.group().lower(): one for one in _declared() if (match := _NAME.match(one))}
+    return [f"{_bare(one)}=={_version(name)}" for name, one in sorted(names.items()) if name not in SERVERS_ONLY]
 
 
 def constraints() -> list[str]:
     """Every version that is installed here, so that the dependencies' own dependencies are the same too."""
     return sorted({f"{one.name}=={one.version}" for one in metadata.distributions() if one.name != "rankcast"})
+
+
+def _declared() -> list[str]:
+    """Our dependencies: in the repository those of today, whatever was installed when; else those of the installed package."""
+    project = SOURCE / "pyproject.toml"
+    if project.is_file():
+        dependencies: list[str] = tomllib.loads(project.read_text())["project"]["dependencies"]
+        return dependencies
+    return [one for one in metadata.requires("rankcast") or [] if "extra ==" not in one]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError as error:
+        raise PackagingFailed(f"{name} is not installed here, so its version is not known: make install") from error
 
 
 def _bare(requirement: str) -> str:

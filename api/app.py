@@ -45,6 +45,7 @@ log = structlog.get_logger()
 ROUTES = [
     Route("/v1/boards/{board}/scores", scores.SubmitEndpoint(), methods=["POST"]),
     Route("/v1/boards/{board}/top", reads.TopEndpoint(), methods=["GET"]),
+    Route("/v1/boards/{board}/players", reads.find),
     Route("/v1/boards/{board}/players/{player}", reads.player),
     Route("/v1/boards/{board}/players/{player}", players.remove, methods=["DELETE"]),
     Route("/v1/boards/{board}/players/{player}/around", reads.around),

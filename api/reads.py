@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import caller
+from api.auth import caller, require
 from api.body import after, integer, read_json
 from realtime.core import messages
 from realtime.core.delta import entry
-from realtime.core.errors import BatchTooLarge, BoardChanged, FieldInvalid, PlayerUnknown
+from realtime.core.errors import BatchTooLarge, BoardChanged, FieldInvalid, PlayerUnknown, QueryInvalid
+from realtime.core.identity import Role
 from realtime.core.model import WINDOW, check_id
 from realtime.core.ranks import percentile, rank_of
 
@@ -35,6 +37,9 @@ _DEFAULT: Final = 10
 _MAX_OFFSET: Final = 100_000_000
 _MAX_PLAYERS: Final = 1000
 _MAX_RADIUS: Final = 100
+_MAX_BEGINNING: Final = 64
+_FOUND: Final = 20
+_MOST_FOUND: Final = 100
 _EDITS: Final = 3
 _PUBLIC: Final = "public, max-age=0, must-revalidate"
 _PRIVATE: Final = "private, no-store"
@@ -185,6 +190,23 @@ async def ranks(request: Request) -> Response:
         {"player": name, "rank": None} if standing is None else _placed(asked.board, standing, found.total)
         for name, standing in zip(players, found.standings, strict=True)
     ]
+    return Response(orjson.dumps(body), headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+async def find(request: Request) -> Response:
+    """`GET /v1/boards/{board}/players`: who of a board is called so, the best first."""
+    service: Service = request.app.state.service
+    require(await caller(request.scope), Role.ADMIN)
+    beginning = request.query_params.get("q", "")
+    if not 1 <= len(beginning) <= _MAX_BEGINNING or "\0" in beginning:
+        raise QueryInvalid(f"q must be 1 to {_MAX_BEGINNING} characters")
+    limit = integer(request, "limit", _FOUND, 1, _MOST_FOUND)
+    board = await service.directory.get(check_id(request.path_params["board"], "board"))
+    players = await service.fallback.find(board, beginning, limit)
+    asked, found = await _read(_Asked(service, board, False), lambda board: service.standings(board, players))
+    ranked = sorted((one for one in found.standings if one is not None), key=attrgetter("position"))
+    body = _head(asked.board, found.epoch, found.version, found.total, stale=found.stale)
+    body["entries"] = [_placed(asked.board, standing, found.total) for standing in ranked]
     return Response(orjson.dumps(body), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 

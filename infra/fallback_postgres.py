@@ -44,6 +44,26 @@ _AGE: Final = """
 SELECT seq, extract(epoch FROM clock_timestamp() - updated_at)::float8 FROM entry
 WHERE player = $3 AND board_id = $1 AND season = $2 AND sort_key IS NOT NULL
 """
+_FIND: Final = """
+SELECT player FROM (
+    SELECT player FROM (
+        SELECT player, board_id, season, sort_key FROM entry
+        WHERE player >= $3 AND player < $3 || $4 ORDER BY player LIMIT $5
+    ) AS so WHERE board_id = $1 AND season = $2 AND sort_key IS NOT NULL
+    UNION
+    SELECT named.player FROM (
+        SELECT player FROM player
+        WHERE lower(name COLLATE "pg_c_utf8") >= lower($3 COLLATE "pg_c_utf8")
+          AND lower(name COLLATE "pg_c_utf8") < lower($3 COLLATE "pg_c_utf8") || $4
+        ORDER BY lower(name COLLATE "pg_c_utf8") LIMIT $5
+    ) AS named JOIN entry ON entry.player = named.player
+    WHERE board_id = $1 AND season = $2 AND sort_key IS NOT NULL
+) AS found ORDER BY player LIMIT $6
+"""
+_HIGHEST: Final = "\U0010ffff"
+"""Sorts behind every other character."""
+_LOOKED_AT: Final = 2000
+"""How many who begin so are looked at, by id and by name each."""
 _TOTAL: Final = f"SELECT count(*) FROM entry WHERE {_COUNTED}"  # noqa: S608 - as above
 
 
@@ -105,6 +125,12 @@ class PostgresFallback:
             row = await self._pool.fetchrow(_AGE, board.key.board, board.key.season, player)
         # A replica's clock is another one than the primary's.
         return None if row is None else (row[0], max(0.0, row[1]))
+
+    async def find(self, board: Board, beginning: str, limit: int) -> list[str]:
+        """See the port."""
+        asked = board.key.board, board.key.season, beginning, _HIGHEST, _LOOKED_AT, limit
+        with wrapped():
+            return [row[0] for row in await self._pool.fetch(_FIND, *asked)]
 
     async def _total(self, board: Board) -> int | None:
         """How many are ranked, or None where counting takes longer than the time-out."""

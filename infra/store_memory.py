@@ -392,11 +392,10 @@ class MemoryFallback:
 
     async def find(self, board: Board, beginning: str, limit: int) -> list[str]:
         """See the port."""
-        folded = beginning.lower()
-        ranked = sorted((row.player, row.name or "") for row in self._state(board).stretch(0, len(self._store.entries)))
-        return [player for player, name in ranked if player.startswith(beginning) or name.lower().startswith(folded)][
-            :limit
-        ]
+        state, folded = self._state(board), beginning.lower()
+        ranked = sorted((row.player, row.name or "") for row in state.stretch(0, state.total))
+        found = [who for who, name in ranked if who.startswith(beginning) or name.lower().startswith(folded)]
+        return found[:limit]
 
     def _state(self, board: Board) -> BoardState:
         state = BoardState(board.spec.columns, 0)

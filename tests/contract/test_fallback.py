@@ -81,6 +81,34 @@ async def test_who_is_not_ranked_has_no_age(stored: Stored, board: Board) -> Non
     assert await stored.fallback.age(board, "nobody") is None
 
 
+@pytest.mark.parametrize(
+    ("beginning", "limit", "found"),
+    [
+        ("b", 9, ["b", "x1"]),
+        ("B", 9, ["B2", "b", "x1"]),
+        ("be", 9, ["b"]),
+        ("BEA ", 9, ["b"]),
+        ("x", 9, ["x1", "x2"]),
+        ("x", 1, ["x1"]),
+        ("ÄR", 9, ["x2"]),
+        ("%", 9, []),
+        ("_", 9, []),
+        ("gone", 9, []),
+        ("elsewhere", 9, []),
+        ("\U0010fffe", 9, []),
+    ],
+)
+async def test_players_are_found_by_how_an_id_or_a_name_begins(
+    stored: Stored, beginning: str, limit: int, found: list[str]
+) -> None:
+    board, other = await new_board(stored), await new_board(stored, name="other")
+    names = {"b": "Bea Bell", "B2": "Zed", "x1": "barbara", "x2": "Ärmel", "gone": "Gone"}
+    await take(stored, *(submission(board, player, 1, 0, name=name) for player, name in names.items()))
+    await take(stored, submission(other, "elsewhere", 1, 0, name="Elsewhere"))
+    await stored.players.remove(board, "gone")
+    assert sorted(await stored.fallback.find(board, beginning, limit)) == sorted(found)
+
+
 async def test_all_level_share_the_first_rank_from_wherever_one_looks(stored: Stored) -> None:
     board = await new_board(stored, name="level")
     await take(stored, *(submission(board, player, 1, 1) for player in "abc"))

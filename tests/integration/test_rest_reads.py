@@ -61,6 +61,47 @@ async def test_an_age_tells_how_long_ago_the_shown_score_was_written(node: Node,
     assert problem(await node.http.get(f"/v1/boards/{board}/players/bob/age")) == (404, "player_unknown")
 
 
+# -- who is called so ----------------------------------------------------------------------------------------------------
+
+
+async def test_players_are_found_by_the_beginning_of_an_id_or_a_name_with_where_they_stand(
+    node: Node, board: str
+) -> None:
+    await put_board(node, board)
+    names = {"t1": "Anna", "t2": "bob", "an3": "Zoe", "t4": "Anton"}
+    scores = {"t1": 3, "t2": 5, "an3": 9, "t4": 7}
+    rows = [{"player": player, "score": scores[player], "name": name} for player, name in names.items()]
+    results = (await node.http.post(f"/v1/boards/{board}/scores/batch", json=rows)).json()["results"]
+    last = f"{results[-1]['player']}:{results[-1]['seq']}"
+    await get(node, f"/v1/boards/{board}/players/t4", after=last)
+    found = await get(node, f"/v1/boards/{board}/players", q="an")
+    assert ranks_of(found) == [(1, "an3"), (2, "t4"), (4, "t1")]
+    assert [one["name"] for one in found["entries"]] == ["Zoe", "Anton", "Anna"]
+    assert found["total"] == 4
+    assert len((await get(node, f"/v1/boards/{board}/players", q="an", limit=1))["entries"]) == 1
+    assert (await get(node, f"/v1/boards/{board}/players", q="nobody"))["entries"] == []
+    (await node.http.delete(f"/v1/boards/{board}/players/t4")).raise_for_status()
+
+    async def gone() -> bool:
+        return ranks_of(await get(node, f"/v1/boards/{board}/players", q="an")) == [(1, "an3"), (3, "t1")]
+
+    await eventually(gone)
+
+
+@pytest.mark.parametrize("query", ["", "q=", f"q={'x' * 65}", "q=%00", "q=a&limit=0", "q=a&limit=101", "q=a&limit=x"])
+async def test_a_beginning_that_is_none_is_refused(node: Node, board: str, query: str) -> None:
+    await put_board(node, board)
+    assert problem(await node.http.get(f"/v1/boards/{board}/players?{query}")) == (400, "query_invalid")
+
+
+async def test_only_an_admin_looks_for_players(node: Node, board: str, shared: HeldStack) -> None:
+    await put_board(node, board)
+    path = f"/v1/boards/{board}/players?q=a"
+    assert problem(await node.http.get(path, headers=shared.headers("server"))) == (403, "forbidden")
+    assert problem(await node.http.get(path, headers={"Authorization": ""})) == (401, "unauthenticated")
+    assert problem(await node.http.get("/v1/boards/none/players?q=a")) == (404, "board_unknown")
+
+
 # -- ranks and stretches -------------------------------------------------------------------------------------------------
 
 

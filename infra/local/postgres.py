@@ -1,4 +1,4 @@
-"""PostgreSQL on this machine, from the wheel: started, watched over and stopped by whoever holds the object."""
+"""PostgreSQL on this machine, from the wheel."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from infra.local.account import open_the_way, server_account
 from infra.local.claim import Claim
 from infra.local.errors import FolderInvalid, LocalStackError, ServerFailed
 from infra.local.orphans import end_postgres_in
-from infra.local.process import Account, Child, Program
+from infra.local.process import Account, Program
+from infra.local.server import Server
 from infra.local.socket_folder import SOCKET_NAME, socket_folder
-from infra.local.watchdog import Watchdog
 from infra.local.wheel import wheel_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
+
+    from infra.local.watchdog import Watchdog
 
 VERSION = "18"
 SUPERUSER = "postgres"
@@ -34,13 +35,15 @@ ENVIRON = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 """Nothing of the caller's environment reaches the server: PGDATA, PGOPTIONS or an uninstalled locale would."""
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(Server):
     """A PostgreSQL 18 server over the data in `data_dir`, which is created on the first start.
 
     It listens on a unix socket that only its own user and root can reach, and on no network address. fsync is on unless
     `options` (server settings, by name) say otherwise. Its log is beside the folder, `<data_dir>.log`, unless given.
-    When its owner dies without stopping it, the watchdog does; what is left nevertheless, the next start ends.
+    What an owner that died has left nevertheless, the next start ends; another process's folder is FolderBusy.
     """
+
+    name = "PostgreSQL"
 
     def __init__(
         self,
@@ -51,24 +54,13 @@ class EmbeddedPostgres:
         log: Path | None = None,
         watchdog: Watchdog | None = None,
     ) -> None:
-        self.data_dir = data_dir.absolute()
+        super().__init__(data_dir, watchdog)
         self.max_connections = max_connections
         self._options = dict(options or {})
         self._log = log or self.data_dir.with_name(f"{self.data_dir.name}.log")
-        self._watchdog = watchdog
-        self._own_watchdog: Watchdog | None = None
         self._claim: Claim | None = None
         self._account: Account | None = None
         self._sockets: Path | None = None
-        self._child: Child | None = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def bin_path(self) -> Path:
@@ -79,16 +71,6 @@ class EmbeddedPostgres:
     def system_user(self) -> str | None:
         """The system user that the server runs as, None when it is our own. Known once it was started."""
         return self._account.name if self._account else None
-
-    @property
-    def pid(self) -> int:
-        """The postmaster's process id. Raises LocalStackError unless started."""
-        return self._running().pid
-
-    @property
-    def child(self) -> Child:
-        """The server's process. Raises LocalStackError unless started."""
-        return self._running()
 
     @property
     def socket_dir(self) -> Path:
@@ -106,31 +88,10 @@ class EmbeddedPostgres:
         """Where a database of this server is reached: postgresql://…?host=<socket folder>."""
         return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={quote(str(self.socket_dir), safe='/')}"
 
-    def start(self) -> Self:
-        """Start the server and return when it takes connections.
-
-        Raises FolderBusy when another process has the folder, FolderInvalid when its content cannot be used, and
-        ServerFailed, with the server's last word, when it does not start.
-        """
-        if self._child is not None and self._child.exit_code is None:
-            return self
-        self.stop()
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
     def stop(self) -> None:
-        """End the server, cleanly where it lets us, and give the folder back. Does nothing when it is not running."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.stop()
+        """See the base; and give the folder back."""
+        super().stop()
         self._sockets = None
-        own, self._own_watchdog = self._own_watchdog, None
-        if own is not None:
-            own.close()
         claim, self._claim = self._claim, None
         if claim is not None:
             claim.release()
@@ -177,11 +138,6 @@ class EmbeddedPostgres:
         """The settings that this server is started with, by name."""
         return {"listen_addresses": "", "max_connections": str(self.max_connections), **self._options}
 
-    def _running(self) -> Child:
-        if self._child is None:
-            raise LocalStackError("PostgreSQL is not running")
-        return self._child
-
     def _start(self) -> None:
         folder = self.data_dir
         _make_parent(folder)
@@ -196,10 +152,7 @@ class EmbeddedPostgres:
         self._sockets = socket_folder(folder, self._account)
         # A killed server leaves it, and a copy of a running one contains it: both would be taken for a living server's.
         (self._sockets / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
-        if self._watchdog is None:
-            self._own_watchdog = Watchdog()
-        self._child = Child(self._program(), self._watchdog or self._own_watchdog or Watchdog())
-        self._child.wait_until(self._is_ready, START_TIMEOUT)
+        self._begin(self._program()).wait_until(self._is_ready, START_TIMEOUT)
 
     def _initialise(self, folder: Path) -> None:
         """Fill the folder under another name first: an initdb that is killed half-way must not pass for a cluster."""
@@ -218,7 +171,7 @@ class EmbeddedPostgres:
         options = {"unix_socket_directories": str(self.socket_dir), **self.server_options()}
         settings = tuple(part for name, value in options.items() for part in ("-c", f"{name}={value}"))
         return Program(
-            name="PostgreSQL",
+            name=self.name,
             command=(str(self.bin_path / "postgres"), "-D", str(self.data_dir), *settings),
             environ=ENVIRON,
             log=self._log,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from infra.local.errors import FolderInvalid, LocalStackError, PortTaken, ServerFailed
-from infra.local.process import Child, Program
-from infra.local.watchdog import Watchdog
+from infra.local.process import Program
+from infra.local.server import Server
 from infra.local.wheel import wheel_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
+
+    from infra.local.watchdog import Watchdog
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 20.0
@@ -24,12 +25,15 @@ ATTEMPTS = 5
 """Ports tried when any will do: between choosing one and using it, another process may."""
 
 
-class EmbeddedValkey:
+class EmbeddedValkey(Server):
     """A Valkey server on 127.0.0.1, on `port` or on a free one, that refuses writes rather than evict keys.
 
     `options` are its settings by name. `locale` is what it collates by, `locale_path` a folder of locales that the
-    system lacks (as `localedef` makes them). Its log is `<data_dir>/valkey.log` unless given. Each start begins empty.
+    system lacks (as `localedef` makes them). Its log is `<data_dir>/valkey.log` unless given. Each start begins empty;
+    PortTaken is raised by one whose wanted port is in use.
     """
+
+    name = "Valkey"
 
     def __init__(
         self,
@@ -42,36 +46,13 @@ class EmbeddedValkey:
         log: Path | None = None,
         watchdog: Watchdog | None = None,
     ) -> None:
-        self.data_dir = data_dir.absolute()
+        super().__init__(data_dir, watchdog)
         self._wanted = port
         self._port = port
         self._options = dict(options or {})
         self._locale = locale or "C"
         self._locale_path = locale_path
         self._log = log or self.data_dir / "valkey.log"
-        self._watchdog = watchdog
-        self._own_watchdog: Watchdog | None = None
-        self._child: Child | None = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def child(self) -> Child:
-        """The server's process. Raises LocalStackError unless started."""
-        if self._child is None:
-            raise LocalStackError("Valkey is not running")
-        return self._child
-
-    @property
-    def pid(self) -> int:
-        """Its process id. Raises LocalStackError unless started."""
-        return self.child.pid
 
     @property
     def port(self) -> int:
@@ -85,51 +66,23 @@ class EmbeddedValkey:
         """Where it is reached: redis://127.0.0.1:<port>/0."""
         return f"redis://{HOST}:{self.port}/0"
 
-    def start(self) -> Self:
-        """Start the server and return when it answers.
-
-        Raises PortTaken when the wanted port is in use, FolderInvalid when the folder cannot be made, and ServerFailed,
-        with the server's last word, when it does not start.
-        """
-        if self._child is not None and self._child.exit_code is None:
-            return self
-        self.stop()
+    def _start(self) -> None:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FolderInvalid(f"the Valkey folder {self.data_dir} cannot be made: {error.strerror}") from error
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def stop(self) -> None:
-        """End the server. Does nothing when it is not running."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.stop()
-        own, self._own_watchdog = self._own_watchdog, None
-        if own is not None:
-            own.close()
-
-    def _start(self) -> None:
-        watchdog = self._watchdog
-        if watchdog is None:
-            watchdog = self._own_watchdog = Watchdog()
         for attempt in range(ATTEMPTS):
             self._port = self._port or free_port()
-            self._child = Child(self._program(self._port), watchdog)
+            child = self._begin(self._program(self._port))
             try:
-                self._child.wait_until(self._answers, START_TIMEOUT)
+                child.wait_until(self._answers, START_TIMEOUT)
             except ServerFailed as error:
                 taken = "Failed listening on port" in str(error)
                 if taken and self._wanted is not None:
                     raise PortTaken(f"port {self._wanted} is taken: Valkey cannot listen there") from error
                 if not taken or attempt == ATTEMPTS - 1:
                     raise
-                self._child.stop()
+                child.stop()
                 self._port = None
             else:
                 return
@@ -148,7 +101,7 @@ class EmbeddedValkey:
         }
         flags = tuple(part for name, value in settings.items() for part in (f"--{name}", value))
         return Program(
-            name="Valkey",
+            name=self.name,
             command=(str(binary()), *flags),
             environ={"LC_ALL": "C"} | ({"LOCPATH": str(self._locale_path)} if self._locale_path else {}),
             log=self._log,

@@ -45,7 +45,6 @@ export class Row {
   /** @param {Column[]} columns */
   constructor(columns) {
     this.#columns = columns;
-    this.#arrow.setAttribute("role", "img");
     this.#number.className = "number";
     this.#share.className = "share";
     this.#rank.append(this.#number, this.#share);
@@ -149,8 +148,13 @@ export class Row {
     this.element.classList.toggle("moved", kind !== "same");
     this.#arrow.className = kind;
     this.#arrow.textContent = kind === "new" ? "new" : by === 0 ? "" : String(by);
-    if (kind === "same") this.#arrow.removeAttribute("aria-label");
-    else this.#arrow.setAttribute("aria-label", kind === "new" ? "new" : `${kind} ${by}`);
+    if (kind === "same") {
+      this.#arrow.removeAttribute("role");
+      this.#arrow.removeAttribute("aria-label");
+    } else {
+      this.#arrow.setAttribute("role", "img");
+      this.#arrow.setAttribute("aria-label", kind === "new" ? "new" : `${kind} ${by}`);
+    }
   }
 
   /** The score is new: a breath of colour, also where motion is not wanted. */

@@ -48,16 +48,16 @@ class UnkindOutbox:
         self.late = 0
 
     async def claim(self, limit: int) -> list[Letter]:
-        rows = await self.outbox.claim(limit)
-        delivered = list(rows)
-        for _, payload, _ in rows:
+        letters = await self.outbox.claim(limit)
+        delivered = list(letters)
+        for letter in letters:
             if self.chance.random() < 0.1:
-                delivered.append(Letter(-1, payload))
+                delivered.append(Letter(-1, letter.payload))
                 self.twice += 1
             if self.old and self.chance.random() < 0.1:
                 delivered.append(Letter(-1, self.chance.choice(self.old)))
                 self.late += 1
-            self.old.append(payload)
+            self.old.append(letter.payload)
         self.chance.shuffle(delivered)
         return delivered
 

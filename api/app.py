@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
-from api import boards, dead_letters, events, files, health, live, players, problems, reads, scores, status
+from api import boards, dead_letters, events, files, health, live, pictures, players, problems, reads, scores, status
 from api.cross_origin import cross_origin
 from api.door import Door
 from api.editions import Editions
 from api.metrics import Metrics, numbers
 from api.service import Service
+from api.traced import Traced, spanned
 from infra.batcher import Batcher
+from infra.pictures_folder import FolderPictures
 from infra.pulse import Pulse, Told, emf_of, this_process
 from infra.resources import node_resources
 from realtime.core.errors import RankcastError
@@ -59,6 +62,9 @@ ROUTES = [
     Route("/v1/boards/{board}", boards.put, methods=["PUT"]),
     Route("/v1/boards/{board}", boards.delete, methods=["DELETE"]),
     Route("/v1/players/{player}", players.put, methods=["PUT"]),
+    Route("/v1/players/{player}/image", pictures.ticket, methods=["POST"]),
+    Route("/v1/uploads", pictures.upload, methods=["POST"]),
+    Route("/pictures/{player}/{digest}/{size}", pictures.picture),
     Route("/v1/status", status.status),
     Route("/v1/dead-letters", dead_letters.listed),
     Route("/v1/dead-letters/redrive", dead_letters.redrive, methods=["POST"]),
@@ -95,7 +101,7 @@ def application(settings: Settings, died: Callable[[], None]) -> Starlette:
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[cross_origin(settings.origins)],
+        middleware=[*([Middleware(Traced)] if settings.traces else []), cross_origin(settings.origins)],
         exception_handlers={
             RankcastError: problems.on_rankcast_error,
             HTTPException: problems.on_http_error,
@@ -108,7 +114,8 @@ def assemble(settings: Settings, resources: NodeResources, tasks: Tasks) -> Serv
     """Put a node together."""
     directory = Directory(resources.boards)
     metrics = Metrics()
-    hub = _hub(settings, resources, directory, tasks, metrics.pushing)
+    told = metrics.pushing if resources.tracing is None else spanned(metrics.pushing, resources.tracing)
+    hub = _hub(settings, resources, directory, tasks, told)
 
     def committed(rows: int) -> None:
         metrics.batch_rows.observe(rows)
@@ -121,6 +128,8 @@ def assemble(settings: Settings, resources: NodeResources, tasks: Tasks) -> Serv
         players=resources.players,
         ranking=resources.ranking,
         fallback=resources.fallback,
+        pictures=resources.pictures,
+        folder=resources.pictures if isinstance(resources.pictures, FolderPictures) else None,
         dead_letters=resources.dead_letters,
         directory=directory,
         editions=Editions(directory),
@@ -136,6 +145,7 @@ def assemble(settings: Settings, resources: NodeResources, tasks: Tasks) -> Serv
         hub=hub,
         door=Door(settings, hub, hub.watch, tasks.spawn),
         nodes=resources.nodes,
+        tracing=resources.tracing,
         outbox=resources.outbox,
     )
 

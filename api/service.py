@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from realtime.core.errors import BoardChanged, NotYet, RankingUnavailable
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from api.editions import Editions
     from api.metrics import Metrics
     from infra.batcher import Batcher
+    from infra.pictures_folder import FolderPictures
     from infra.settings import Settings
+    from infra.tracing import Tracing
     from realtime.core.fold import Submission
     from realtime.core.identity import Identity, Principal
     from realtime.core.model import Board
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         Nodes,
         Outbox,
         Page,
+        Pictures,
         Players,
         Ranking,
         Result,
@@ -50,6 +53,10 @@ class Service:
     players: Players
     ranking: Ranking
     fallback: Fallback
+    pictures: Pictures | None
+    """Where players' pictures are kept, where they are."""
+    folder: FolderPictures | None
+    """The same, where it is a folder of this machine."""
     dead_letters: DeadLetters
     batcher: Batcher
     directory: Directory
@@ -60,6 +67,7 @@ class Service:
     outbox: Outbox
     """Only looked into."""
     metrics: Metrics
+    tracing: Tracing | None
     rang: Callable[[], None]
     """Told after a commit that did not go through the batcher."""
 
@@ -71,6 +79,13 @@ class Service:
 
     async def submit(self, board: Board, make: Callable[[Board], Sequence[Submission]]) -> list[Result]:
         """Commit what `make` reads off the request for this board; once more where the board was edited meanwhile."""
+        if self.tracing is None:
+            return await self._commit(board, make)
+        with self.tracing.part("commit"):
+            header = self.tracing.header()
+            return await self._commit(board, lambda board: [replace(one, trace=header) for one in make(board)])
+
+    async def _commit(self, board: Board, make: Callable[[Board], Sequence[Submission]]) -> list[Result]:
         for _ in range(_EDITS):
             submissions = make(board)
             if not submissions:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from infra.boards_postgres import PostgresBoards
 from infra.bus_redis import RedisBus
-from infra.client_aws import AwsClient
+from infra.client_aws import AwsClient, make_client
 from infra.client_redis import BoundedRedis
 from infra.dead_letters_postgres import PostgresDeadLetters
 from infra.dead_letters_sqs import SqsDeadLetters
@@ -18,6 +20,8 @@ from infra.identity_jwt import JwtIdentity
 from infra.ledger_postgres import PostgresLedger
 from infra.nodes_redis import RedisNodes
 from infra.outbox_postgres import OutboxBell, OutboxListener, PostgresOutbox
+from infra.pictures_folder import FolderPictures
+from infra.pictures_s3 import S3Pictures
 from infra.players_postgres import PostgresPlayers
 from infra.postgres import open_pool
 from infra.queue_sqs import SqsQueue
@@ -34,8 +38,10 @@ if TYPE_CHECKING:
 
     from infra.postgres import Pool
     from infra.settings import Settings
-    from realtime.core.ports import DeadLetters
+    from infra.tracing import Tracing
+    from realtime.core.ports import DeadLetters, Pictures
 
+_TRACES_TIMEOUT: Final = 2.0
 _DOUBLINGS: Final = 4
 """So often the time doubles after which a letter is sent again."""
 
@@ -50,12 +56,14 @@ class NodeResources:
     fallback: PostgresFallback
     bell: OutboxBell | Relay
     """Rung after a commit: it tells the workers, or sends what was committed to the queue."""
+    pictures: Pictures | None
     dead_letters: DeadLetters
     outbox: PostgresOutbox
     nodes: RedisNodes
     ranking: RedisRanking
     bus: RedisBus
     identity: JwtIdentity
+    tracing: Tracing | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +75,21 @@ class WorkerResources:
     listener: OutboxListener
     ledger: PostgresLedger
     boards: PostgresBoards
+    players: PostgresPlayers
+    folder: FolderPictures | None
+    """Where pictures wait to be looked at; on AWS a function looks at them."""
     ranking: RedisRanking
     sentinel: RedisSentinel
+    tracing: Tracing | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureResources:
+    """What the function talks to that S3 calls."""
+
+    pictures: S3Pictures
+    players: PostgresPlayers
+    relay: Relay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +104,13 @@ class FunctionResources:
     boards: PostgresBoards
     ranking: RedisRanking
     sentinel: RedisSentinel
+    tracing: Tracing | None
 
 
 @asynccontextmanager
 async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
-    """Everything of an API node, for as long as the context lasts. Raises StoreUnavailable."""
+    """Everything of an API node, for as long as the context lasts. Raises StoreUnavailable and SettingInvalid."""
+    _check(settings)
     password = _database_password(settings)
     primary = await open_pool(
         settings.database_url,
@@ -113,23 +136,30 @@ async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
     redis = _redis(settings)
     identity = JwtIdentity.from_settings(settings)
     aws = await _queue_client(settings) if settings.queue_url else None
+    pictures = await _pictures(settings)
+    tracing = await _open_tracing(settings, "rankcast-node")
     try:
         yield NodeResources(
             submissions=PostgresSubmissions(warm),
             boards=PostgresBoards(primary),
             players=PostgresPlayers(primary),
             fallback=PostgresFallback(replica),
-            bell=_relay(settings, primary, _queue(settings, aws)) if aws else OutboxBell(primary),
+            bell=_relay(settings, primary, _queue(settings, aws), tracing) if aws else OutboxBell(primary),
+            pictures=pictures,
             dead_letters=_dead_letters(settings, primary, aws),
             outbox=PostgresOutbox(primary, settings.lease),
             nodes=RedisNodes(redis, settings.beat),
             ranking=RedisRanking(redis, settings.top_cache),
             bus=RedisBus(redis, settings.redis_timeout),
             identity=identity,
+            tracing=tracing,
         )
     finally:
+        await _close_tracing(tracing)
         if aws is not None:
             aws.close()
+        if isinstance(pictures, S3Pictures):
+            pictures.close()
         await identity.aclose()
         await redis.aclose()
         await warm.close()
@@ -139,11 +169,13 @@ async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
 
 @asynccontextmanager
 async def worker_resources(settings: Settings) -> AsyncIterator[WorkerResources]:
-    """Everything of a refresh worker, for as long as the context lasts. Raises StoreUnavailable."""
+    """Everything of a refresh worker, for as long as the context lasts. Raises StoreUnavailable and SettingInvalid."""
+    _check(settings)
     password = _database_password(settings)
     pool = await open_pool(settings.database_url, size=8, seconds=60.0, writer=True, password=password)
     redis = _redis(settings)
     listener = OutboxListener(settings.database_url, settings.statement_timeout, password)
+    tracing = await _open_tracing(settings, "rankcast-worker")
     try:
         yield WorkerResources(
             outbox=PostgresOutbox(pool, settings.lease),
@@ -151,10 +183,14 @@ async def worker_resources(settings: Settings) -> AsyncIterator[WorkerResources]
             listener=listener,
             ledger=PostgresLedger(pool),
             boards=PostgresBoards(pool),
+            players=PostgresPlayers(pool),
+            folder=_folder(settings),
             ranking=RedisRanking(redis, settings.top_cache),
             sentinel=RedisSentinel(redis),
+            tracing=tracing,
         )
     finally:
+        await _close_tracing(tracing)
         await listener.close()
         await redis.aclose()
         pool.terminate()
@@ -167,26 +203,59 @@ async def function_resources(settings: Settings) -> AsyncIterator[FunctionResour
     """  # noqa: D205 - one thought
     if not settings.queue_url or not settings.dead_letter_url:
         raise SettingInvalid("a function needs RANKCAST_QUEUE_URL and RANKCAST_DEAD_LETTER_URL")
+    _check(settings)
     password = _database_password(settings)
     pool = await open_pool(settings.database_url, size=8, seconds=60.0, writer=True, lazy=True, password=password)
     redis = _redis(settings)
     aws = await _queue_client(settings)
     queue = _queue(settings, aws)
+    tracing = await _open_tracing(settings, "rankcast-refresh")
     try:
         yield FunctionResources(
             outbox=PostgresOutbox(pool, settings.resend_after, _DOUBLINGS),
             nodes=RedisNodes(redis, settings.beat),
             queue=queue,
-            relay=_relay(settings, pool, queue),
+            relay=_relay(settings, pool, queue, tracing),
             ledger=PostgresLedger(pool),
             boards=PostgresBoards(pool),
             ranking=RedisRanking(redis, settings.top_cache),
             sentinel=RedisSentinel(redis),
+            tracing=tracing,
         )
     finally:
+        await _close_tracing(tracing)
         aws.close()
         await redis.aclose()
         pool.terminate()
+
+
+@asynccontextmanager
+async def picture_resources(settings: Settings) -> AsyncIterator[PictureResources]:
+    """Everything of the function that looks at uploads, connected at the first use. Raises SettingInvalid."""
+    if not settings.pictures_bucket or not settings.queue_url:
+        raise SettingInvalid("this function needs RANKCAST_PICTURES_BUCKET and RANKCAST_QUEUE_URL")
+    password = _database_password(settings)
+    pool = await open_pool(settings.database_url, size=2, seconds=20.0, writer=True, lazy=True, password=password)
+    aws = await _queue_client(settings)
+    pictures = await S3Pictures.open(settings)
+    try:
+        yield PictureResources(
+            pictures=pictures, players=PostgresPlayers(pool), relay=_relay(settings, pool, _queue(settings, aws))
+        )
+    finally:
+        pictures.close()
+        aws.close()
+        pool.terminate()
+
+
+async def _pictures(settings: Settings) -> Pictures | None:
+    return await S3Pictures.open(settings) if settings.pictures_bucket else _folder(settings)
+
+
+def _folder(settings: Settings) -> FolderPictures | None:
+    if settings.pictures_bucket or not settings.pictures_folder:
+        return None
+    return FolderPictures(Path(settings.pictures_folder))
 
 
 async def _queue_client(settings: Settings) -> AwsClient:
@@ -210,7 +279,32 @@ def _queue(settings: Settings, aws: AwsClient) -> SqsQueue:
     )
 
 
-def _relay(settings: Settings, pool: Pool, queue: SqsQueue) -> Relay:
+async def _open_tracing(settings: Settings, service: str) -> Tracing | None:
+    """The spans of a process; loaded only where they are asked for."""
+    if not settings.traces:
+        return None
+    from infra.traces_xray import XRayExporter  # noqa: PLC0415 - who has no traces does not pay for them
+    from infra.tracing import Tracing  # noqa: PLC0415 - likewise
+
+    aws = replace(settings, aws_endpoint=settings.traces_endpoint or settings.aws_endpoint)
+    client = await asyncio.to_thread(make_client, "xray", aws, threads=1, seconds=_TRACES_TIMEOUT, tries=1)
+    return Tracing(XRayExporter(client), service, share=settings.trace_share, rate=settings.trace_rate)
+
+
+def _check(settings: Settings) -> None:
+    """Before anything is opened. Raises SettingInvalid."""
+    if settings.traces not in {"", "xray"}:
+        raise SettingInvalid(f"RANKCAST_TRACES must be xray or empty, not {settings.traces!r}")
+    if settings.traces and find_spec("opentelemetry") is None:
+        raise SettingInvalid("RANKCAST_TRACES needs what is installed by: pip install 'rankcast[aws]'")
+
+
+async def _close_tracing(tracing: Tracing | None) -> None:
+    if tracing is not None:
+        await asyncio.to_thread(tracing.close)
+
+
+def _relay(settings: Settings, pool: Pool, queue: SqsQueue, tracing: Tracing | None = None) -> Relay:
     return Relay(
         PostgresOutbox(pool, settings.resend_after, _DOUBLINGS),
         queue,
@@ -218,6 +312,7 @@ def _relay(settings: Settings, pool: Pool, queue: SqsQueue) -> Relay:
         in_flight=settings.queue_in_flight,
         pause=settings.queue_pause,
         sweep_every=settings.sweep_every,
+        tracing=tracing,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -12,6 +13,7 @@ from infra.resources import worker_resources
 from realtime.core.errors import RankcastError, RankingUnavailable, StoreUnavailable
 from workers.metrics import numbers
 from workers.refreshing import Refresh
+from workers.studio import Studio, sweep
 from workers.watch import Watch
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ log = structlog.get_logger()
 async def run(settings: Settings) -> None:
     """Work until cancelled. Raises StoreUnavailable if there is no database to begin with."""
     async with worker_resources(settings) as resources:
-        refresh = Refresh(resources.outbox, resources.ledger, resources.boards, resources.ranking)
+        refresh = Refresh(
+            resources.outbox, resources.ledger, resources.boards, resources.ranking, tracing=resources.tracing
+        )
         watch = Watch(resources.sentinel, resources.ledger, refresh)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -47,6 +51,9 @@ async def run(settings: Settings) -> None:
                     _every(settings.view_interval / 2, lambda: resources.ledger.refresh_view(settings.view_interval))
                 )
                 tasks.create_task(pulse_of(refresh.metrics, resources.nodes, settings).run())
+                if resources.folder is not None:
+                    studio = Studio(resources.folder, resources.players)
+                    tasks.create_task(_every(settings.poll, partial(sweep, studio, resources.folder)))
                 tasks.create_task(_every(_HOUSE_EVERY, lambda: keep_house(resources.ledger)))
         finally:
             await refresh.close()

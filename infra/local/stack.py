@@ -173,6 +173,7 @@ class Stack:
             "issuer": issuer.issuer,
             "jwks_url": issuer.jwks_url,
             "client_ids": CLIENT_ID,
+            "pictures_folder": str(self.plan.data_dir / "pictures"),
             "host": HOST,
             # All nodes leave at once: there is none to come back to.
             "drain_window": "1",

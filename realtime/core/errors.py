@@ -54,6 +54,12 @@ class FieldInvalid(BadRequest):
     code: ClassVar[str] = "field_invalid"
 
 
+class PictureRefused(BadRequest):
+    """What was uploaded is no picture that is taken: too large, of another kind, or not what it says."""
+
+    code: ClassVar[str] = "picture_invalid"
+
+
 class MessageInvalid(BadRequest):
     """A client's message on a live connection is not one that the contract knows."""
 
@@ -174,6 +180,12 @@ class AddressLimit(Refused):
     code: ClassVar[str] = "address_limit"
 
 
+class PicturesOff(NotFound):
+    """The service keeps no pictures."""
+
+    code: ClassVar[str] = "pictures_off"
+
+
 class TopicUnknown(NotFound):
     """The connection does not watch this topic."""
 
@@ -216,6 +228,12 @@ class OriginRefused(Forbidden):
     code: ClassVar[str] = "origin_refused"
 
 
+class TicketInvalid(Forbidden):
+    """The upload is not the one that its ticket is for, or the ticket is over or forged."""
+
+    code: ClassVar[str] = "ticket_invalid"
+
+
 class Unavailable(RankcastError):
     """The service cannot do this now; the same call may succeed later."""
 
@@ -238,6 +256,12 @@ class StoreUnavailable(Unavailable):
     """PostgreSQL does not answer."""
 
     code: ClassVar[str] = "store_unavailable"
+
+
+class PicturesUnavailable(Unavailable):
+    """Where pictures are kept does not answer."""
+
+    code: ClassVar[str] = "pictures_unavailable"
 
 
 class QueueUnavailable(Unavailable):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import locale
 import shutil
 import subprocess
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -26,6 +27,8 @@ from infra.migrations import migrate
 from infra.nodes_memory import MemoryNodes
 from infra.nodes_redis import RedisNodes
 from infra.outbox_postgres import PostgresOutbox
+from infra.pictures_folder import FolderPictures
+from infra.pictures_s3 import S3Pictures
 from infra.players_postgres import PostgresPlayers
 from infra.postgres import open_pool
 from infra.settings import Settings
@@ -33,8 +36,11 @@ from infra.submissions_postgres import PostgresSubmissions
 from infra.warm_postgres import WarmConnections
 from tests.contract.adapters import LEASE, InMemory, InRedis, Ranked, Stored, in_memory, whole
 from tests.contract.one_board import EPOCH, KEY
+from tests.contract.pictured import Pictured, PicturedInFolder, PicturedInMemory, PicturedInS3
 from tests.contract.queued import Queued, QueuedInMemory, QueuedInSqs
+from tests.emulators import REGION, Emulator
 from tests.harness import free_port
+from tests.queues import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
     from tests.queues import Queues
 
 LOCALE = "en_US.UTF-8"
+_numbers = itertools.count(1)
 BLANK = Settings(database_url="", redis_url="", issuer="", jwks_url="")
 _EMPTY = """
 DELETE FROM outbox; DELETE FROM entry; DELETE FROM player; DELETE FROM idempotency; DELETE FROM season; DELETE FROM board
@@ -189,6 +196,29 @@ async def nodes(request: pytest.FixtureRequest) -> AsyncIterator[Nodes]:
     await redis.flushall()
     yield RedisNodes(redis, 5.0)
     await redis.aclose()
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
+async def pictured(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Pictured]:
+    if request.param == "memory":
+        yield PicturedInMemory()
+    elif request.param == "folder":
+        yield PicturedInFolder(FolderPictures(tmp_path))
+    else:
+        emulator: Emulator = request.getfixturevalue("ministack")
+        for name, value in CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
+        s3 = emulator.client("s3")
+        bucket = f"pictures-{next(_numbers)}"
+        s3.create_bucket(Bucket=bucket)
+        pictures = await S3Pictures.open(
+            replace(BLANK, pictures_bucket=bucket, aws_endpoint=emulator.url, aws_region=REGION)
+        )
+        yield PicturedInS3(pictures, s3, bucket)
+        pictures.close()
+        s3.close()
 
 
 @dataclass(slots=True)

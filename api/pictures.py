@@ -1,0 +1,113 @@
+"""Pictures of players: tickets to upload one; and where there is no S3, the upload itself and what is shown."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin
+
+import orjson
+from starlette.datastructures import Headers, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import FileResponse, Response
+
+from api.auth import caller, require
+from api.body import read_json, receive_body
+from realtime.core.errors import BodyInvalid, FieldInvalid, Forbidden, PicturesOff
+from realtime.core.identity import Role
+from realtime.core.model import check_id
+from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Upload, check_type
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from starlette.requests import Request
+
+    from api.service import Service
+    from infra.pictures_folder import FolderPictures
+
+_FORM: Final = 16_384
+"""Bytes of a form beside the file."""
+_FIELDS: Final = 16
+_MADE: Final = re.compile(r"[0-9a-f]{32}/[0-9]{2,3}\.webp")
+_SHOWN: Final = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    # Whatever a browser might make of what a player has sent: it is a picture and nothing else.
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+
+
+async def ticket(request: Request) -> Response:
+    """`POST /v1/players/{player}/image`: leave to upload the content that has this SHA-256, once or several times."""
+    service: Service = request.app.state.service
+    principal = require(await caller(request.scope))
+    player = check_id(request.path_params["player"], "player")
+    if principal.role is Role.PLAYER and player != principal.subject:
+        raise Forbidden("a player has a picture of its own only")
+    document = await read_json(request, service.settings.max_body)
+    if not isinstance(document, dict) or document.keys() != {"content_type", "sha256"}:
+        raise FieldInvalid("a ticket is asked for with content_type and sha256")
+    if not isinstance(document["sha256"], str):
+        raise FieldInvalid("sha256 is 64 hexadecimal digits in lower case")
+    upload = Upload(player, document["sha256"])
+    content_type = check_type(document["content_type"])
+    if service.pictures is None:
+        raise PicturesOff("this service keeps no pictures")
+    given = await service.pictures.ticket(upload, content_type)
+    answer = {
+        "url": urljoin(str(request.base_url), given.url),
+        "fields": given.fields,
+        "expires_in": TICKET_SECONDS,
+        "max_bytes": MAX_BYTES,
+        "picture": upload.address,
+    }
+    return Response(orjson.dumps(answer), headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+async def upload(request: Request) -> Response:
+    """`POST /v1/uploads`: what S3 is on AWS. The ticket in the form's fields says who may send what."""
+    folder = _folder(request)
+    body = await receive_body(request.scope["headers"], request.receive, MAX_BYTES + _FORM)
+    fields, content = await _form(request.headers, body)
+    await folder.take(fields, content)
+    return Response(status_code=204)
+
+
+async def _form(headers: Headers, body: bytes) -> tuple[dict[str, str], bytes]:
+    """A form's fields, and the file. Raises BodyInvalid."""
+    if not headers.get("content-type", "").startswith("multipart/form-data"):
+        raise BodyInvalid("an upload is multipart/form-data")
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        form = await MultiPartParser(headers, stream(), max_files=1, max_fields=_FIELDS, max_part_size=_FORM).parse()
+    except (MultiPartException, KeyError) as error:
+        raise BodyInvalid("the body is no multipart/form-data") from error
+    try:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise BodyInvalid("the form has no file")
+        return {name: value for name, value in form.items() if isinstance(value, str)}, await file.read()
+    finally:
+        await form.close()
+
+
+async def picture(request: Request) -> Response:
+    """`GET /pictures/{player}/{digest}/{size}`: one that was made of an upload; on AWS CloudFront shows them."""
+    player, made = request.path_params["player"], "{digest}/{size}".format_map(request.path_params)
+    path = _folder(request).path(f"pictures/{check_id(player, 'player')}/{made}") if _MADE.fullmatch(made) else None
+    if path is None:
+        raise HTTPException(404)
+    return FileResponse(path, headers=_SHOWN, media_type="image/webp")
+
+
+def _folder(request: Request) -> FolderPictures:
+    service: Service = request.app.state.service
+    if service.folder is None:
+        raise PicturesOff("this node keeps no pictures itself")
+    return service.folder

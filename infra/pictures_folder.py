@@ -1,0 +1,146 @@
+"""Pictures in a folder of this machine: what S3 is on AWS, with tickets that the node itself signs and holds senders to."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import secrets
+import time
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from realtime.core.errors import PictureRefused, PicturesUnavailable, TicketInvalid
+from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Ticket, Upload, upload_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+UPLOADS: Final = "/v1/uploads"
+"""Where a ticket is sent to."""
+_PRIVATE: Final = 0o600
+_SECRET_BYTES: Final = 32
+
+
+class FolderPictures:
+    """The port `Pictures` on a folder, which several nodes of a machine may share. `clock`: Unix seconds.
+
+    Raises PicturesUnavailable where the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._clock = clock
+        with _wrapped():
+            for name in ("uploads", "pictures", "incoming"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            self._secret = _secret(folder / "secret")
+
+    async def ticket(self, upload: Upload, content_type: str) -> Ticket:
+        """See the port."""
+        until = str(int(self._clock()) + TICKET_SECONDS)
+        fields = {"key": upload.key, "Content-Type": content_type, "expires": until}
+        return Ticket(UPLOADS, fields | {"signature": self._signature(fields)})
+
+    async def take(self, fields: Mapping[str, str], content: bytes) -> Upload:
+        """Keep what was sent with a ticket's fields. Raises TicketInvalid, PictureRefused, PicturesUnavailable."""
+        signed = {name: fields.get(name, "") for name in ("key", "Content-Type", "expires")}
+        if not hmac.compare_digest(
+            self._signature(signed), fields.get("signature", "").encode("ascii", "replace").decode()
+        ):
+            raise TicketInvalid("the upload's fields are not those of a ticket")
+        if int(signed["expires"]) < self._clock():
+            raise TicketInvalid("the ticket is over: ask for another")
+        if not 0 < len(content) <= MAX_BYTES:
+            raise PictureRefused(f"a picture has 1 to {MAX_BYTES} bytes")
+        upload = upload_of(signed["key"])
+        await self._write(upload.key, content)
+        return upload
+
+    def _signature(self, fields: Mapping[str, str]) -> str:
+        # A line each: none of them has a line's end in it, as what is signed was made here.
+        message = "\n".join(fields[name] for name in ("key", "Content-Type", "expires"))
+        return hmac.new(self._secret, message.encode(), sha256).hexdigest()
+
+    async def waiting(self, limit: int) -> list[Upload]:
+        """At most so many of the uploads that nobody has looked at; what is none is taken away."""
+        return await asyncio.to_thread(self._waiting, limit)
+
+    def _waiting(self, limit: int) -> list[Upload]:
+        with _wrapped():
+            found = []
+            for path in islice((self._folder / "uploads").glob("*/*"), limit):
+                try:
+                    found.append(upload_of(path.relative_to(self._folder).as_posix()))
+                except PictureRefused:
+                    path.unlink(missing_ok=True)
+            return found
+
+    async def uploaded(self, upload: Upload) -> bytes | None:
+        """See the port."""
+        return await asyncio.to_thread(self._read, self._folder / upload.key)
+
+    def _read(self, path: Path) -> bytes | None:
+        with _wrapped():
+            try:
+                with path.open("rb") as file:
+                    content = file.read(MAX_BYTES + 1)
+            except FileNotFoundError:
+                return None
+        if len(content) > MAX_BYTES:
+            raise PictureRefused(f"a picture has at most {MAX_BYTES} bytes")
+        return content
+
+    async def publish(self, upload: Upload, made: Mapping[int, bytes]) -> None:
+        """See the port."""
+        for size, content in made.items():
+            await self._write(upload.made(size), content)
+
+    async def discard(self, upload: Upload) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._unlink, self._folder / upload.key)
+
+    def path(self, key: str) -> Path | None:
+        """The file of a picture that was published; None for anything else."""
+        path = self._folder / key
+        return path if key.startswith("pictures/") and path.is_file() else None
+
+    async def _write(self, key: str, content: bytes) -> None:
+        await asyncio.to_thread(self._put, self._folder / key, content)
+
+    def _put(self, path: Path, content: bytes) -> None:
+        with _wrapped():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Whole or not at all: somebody may be reading.
+            part = self._folder / "incoming" / secrets.token_hex(8)
+            part.write_bytes(content)
+            part.replace(path)
+
+    @staticmethod
+    def _unlink(path: Path) -> None:
+        with _wrapped():
+            path.unlink(missing_ok=True)
+
+
+def _secret(path: Path) -> bytes:
+    """What tickets are signed with: made by whoever comes first, the same for all."""
+    fresh = path.with_name(f"secret.{secrets.token_hex(8)}")
+    if not path.exists():
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_SECRET_BYTES))
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+    return path.read_bytes()
+
+
+@contextmanager
+def _wrapped() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PicturesUnavailable(f"the folder of pictures: {error.strerror or error}") from error

@@ -1,0 +1,91 @@
+"""Pictures of players: what may be uploaded, under which key, and where what is made of it is found.
+
+A key names the player and the content (its SHA-256), so that an address never shows another picture than it did.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from realtime.core.errors import FieldInvalid, PictureRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TYPES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
+"""What an upload may be."""
+MAX_BYTES: Final = 5 * 2**20
+"""Bytes of an upload at the most."""
+SIZES: Final = (64, 256)
+"""Pixels of the sides of the squares that are made of it; a profile names the first."""
+TICKET_SECONDS: Final = 300
+"""How long a ticket holds."""
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_KEY: Final = re.compile(r"uploads/([A-Za-z0-9_.-]{1,64})/([0-9a-f]{64})")
+_SHORT: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Somebody's picture as it was sent. `digest` is the SHA-256 of its bytes in hexadecimal. Raises FieldInvalid."""
+
+    player: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        if not self.player.strip("."):
+            # Such a part of an address is taken for a step to where it came from.
+            raise FieldInvalid("a player whose id is only dots has no picture")
+        if not _DIGEST.fullmatch(self.digest):
+            raise FieldInvalid("sha256 is 64 hexadecimal digits in lower case")
+
+    @property
+    def key(self) -> str:
+        """Where the upload is kept until it was looked at."""
+        return f"uploads/{self.player}/{self.digest}"
+
+    def made(self, size: int) -> str:
+        """Where the square of so many pixels is kept, for good."""
+        return f"pictures/{self.player}/{self.digest[:_SHORT]}/{size}.webp"
+
+    @property
+    def address(self) -> str:
+        """What a profile names: relative to the service, whichever of its names a client came by."""
+        return f"/{self.made(SIZES[0])}"
+
+    def check(self, content: bytes) -> None:
+        """Raises PictureRefused unless these are the bytes that were announced, and no more than may be."""
+        if not 0 < len(content) <= MAX_BYTES:
+            raise PictureRefused(f"a picture has 1 to {MAX_BYTES} bytes, not {len(content)}")
+        if sha256(content).hexdigest() != self.digest:
+            raise PictureRefused("the picture is not the one that was announced")
+
+
+def upload_of(key: str) -> Upload:
+    """The upload kept under a key. Raises PictureRefused for a key that is none of ours."""
+    match = _KEY.fullmatch(key)
+    if match is None or not match[1].strip("."):
+        raise PictureRefused(f"{key!r} is no upload")
+    return Upload(match[1], match[2])
+
+
+def check_type(content_type: object) -> str:
+    """Return a content type that an upload may have. Raises FieldInvalid."""
+    if not isinstance(content_type, str) or content_type not in TYPES:
+        raise FieldInvalid(f"content_type is one of {', '.join(TYPES)}")
+    return content_type
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Leave to send one upload: a POST of `multipart/form-data` to `url` with all `fields`, then the content as `file`.
+
+    It holds for TICKET_SECONDS. A `url` that begins with a slash is relative to the service.
+    """
+
+    url: str
+    fields: Mapping[str, str]

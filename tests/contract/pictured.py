@@ -1,0 +1,80 @@
+"""Pictures with a hand that sends what a ticket is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import httpx
+
+from infra.pictures_memory import MemoryPictures
+from realtime.core.errors import RankcastError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from infra.pictures_folder import FolderPictures
+    from infra.pictures_s3 import S3Pictures
+    from realtime.core.pictures import Ticket
+    from realtime.core.ports import Pictures
+
+
+class Pictured(Protocol):
+    """`send` is what a browser does with a ticket; whether it was taken. `kept` is what was published, by key."""
+
+    @property
+    def pictures(self) -> Pictures: ...
+    async def send(self, ticket: Ticket, content: bytes, changes: Mapping[str, str] | None = None) -> bool: ...
+    async def kept(self, key: str) -> bytes | None: ...
+
+
+@dataclass(slots=True)
+class PicturedInMemory:
+    pictures: MemoryPictures = field(default_factory=MemoryPictures)
+
+    async def send(self, ticket: Ticket, content: bytes, changes: Mapping[str, str] | None = None) -> bool:
+        try:
+            self.pictures.take({**ticket.fields, **(changes or {})}, content)
+        except RankcastError:
+            return False
+        return True
+
+    async def kept(self, key: str) -> bytes | None:
+        return self.pictures.made.get(key)
+
+
+@dataclass(slots=True)
+class PicturedInFolder:
+    pictures: FolderPictures
+
+    async def send(self, ticket: Ticket, content: bytes, changes: Mapping[str, str] | None = None) -> bool:
+        try:
+            await self.pictures.take({**ticket.fields, **(changes or {})}, content)
+        except RankcastError:
+            return False
+        return True
+
+    async def kept(self, key: str) -> bytes | None:
+        path = self.pictures.path(key)
+        return None if path is None else path.read_bytes()
+
+
+@dataclass(slots=True)
+class PicturedInS3:
+    pictures: S3Pictures
+    s3: Any
+    bucket: str
+
+    async def send(self, ticket: Ticket, content: bytes, changes: Mapping[str, str] | None = None) -> bool:
+        async with httpx.AsyncClient(timeout=20) as http:
+            form = {**ticket.fields, **(changes or {})}
+            answer = await http.post(ticket.url, data=form, files={"file": ("picture", content)})
+        return answer.is_success
+
+    async def kept(self, key: str) -> bytes | None:
+        try:
+            body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except self.s3.exceptions.NoSuchKey:
+            return None
+        return body

@@ -1,0 +1,60 @@
+"""From an upload to a picture on every live board.
+
+What cannot be taken is discarded, and the player keeps the picture it had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from infra.picture_pillow import squares
+from realtime.core.errors import PictureRefused
+from realtime.core.pictures import SIZES
+
+if TYPE_CHECKING:
+    from infra.pictures_folder import FolderPictures
+    from realtime.core.pictures import Upload
+    from realtime.core.ports import Pictures, Players
+
+AT_ONCE: Final = 16
+"""Uploads of one look into the folder."""
+
+log = structlog.get_logger()
+
+
+class Studio:
+    """Makes pictures of uploads, one at a time: one that unfolds to the most that is taken fills a quarter of a gigabyte."""
+
+    def __init__(self, pictures: Pictures, players: Players) -> None:
+        self._pictures = pictures
+        self._players = players
+        self._one = asyncio.Lock()
+
+    async def take(self, upload: Upload) -> bool:
+        """Show the upload as its player's picture; False where it was refused or is gone.
+
+        May be called again for the same upload. Raises PicturesUnavailable, StoreUnavailable.
+        """
+        async with self._one:
+            try:
+                content = await self._pictures.uploaded(upload)
+                if content is None:
+                    return False
+                upload.check(content)
+                made = await asyncio.to_thread(squares, content, SIZES)
+            except PictureRefused as refusal:
+                log.warning("picture refused", player=upload.player, reason=str(refusal))
+                await self._pictures.discard(upload)
+                return False
+        await self._pictures.publish(upload, made)
+        await self._players.put(upload.player, {"picture": upload.address})
+        await self._pictures.discard(upload)
+        return True
+
+
+async def sweep(studio: Studio, folder: FolderPictures) -> int:
+    """Take what waits in the folder; how many were shown. Raises PicturesUnavailable, StoreUnavailable."""
+    return sum([await studio.take(upload) for upload in await folder.waiting(AT_ONCE)])

@@ -116,11 +116,6 @@ def apply_check(state: State, message: Message) -> State:
     return replace(state, version=message["version"], total=message["total"])
 
 
-def mark_stale(state: State, stale: bool) -> State:
-    """The state after `stale` (the ranking is away) or `fresh` (it is back)."""
-    return replace(state, stale=stale)
-
-
 def checksum(rows: Sequence[Mapping[str, Any]]) -> int:
     r"""CRC-32 of the UTF-8 lines `player\tseq\tname\n` of a list."""
     lines = (f"{row['player']}\t{row['seq']}\t{row.get('name') or ''}\n" for row in rows)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.client.reducer import OutOfStep, State, apply_check, apply_delta, checksum, from_snapshot, mark_stale
+from realtime.client.reducer import OutOfStep, State, apply_check, apply_delta, checksum, from_snapshot
 from realtime.core import delta, messages
 from realtime.core.model import BoardSpec, Column, RankMode, Row
 from realtime.core.points import AroundPoint
@@ -141,11 +141,8 @@ def test_a_snapshot_that_lacks_a_field_is_out_of_step() -> None:
         from_snapshot(message)
 
 
-def test_staleness_is_set_and_lifted_by_its_messages_alone(state: State) -> None:
-    away = mark_stale(state, stale=True)
-    assert away.stale
-    assert apply_delta(away, step(ONE, TWO)).stale
-    assert not mark_stale(away, stale=False).stale
+def test_a_delta_lifts_no_staleness(state: State) -> None:
+    assert apply_delta(dataclasses.replace(state, stale=True), step(ONE, TWO)).stale
 
 
 @st.composite

@@ -7,7 +7,7 @@ import itertools
 import random
 import zlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -15,7 +15,7 @@ import orjson
 from infra.bus_memory import MemoryBus
 from infra.ranking_memory import MemoryRanking
 from infra.store_memory import MemoryBoards, MemoryStore
-from realtime.client.reducer import State, apply_check, apply_delta, from_snapshot, mark_stale
+from realtime.client.reducer import State, apply_check, apply_delta, from_snapshot
 from realtime.core import delta, messages, sortkey
 from realtime.core.errors import HistoryGone, RankingUnavailable, Unauthenticated
 from realtime.core.identity import Principal, Role
@@ -458,7 +458,7 @@ class Viewer:
         elif message["type"] in ("stale", "fresh", "subscribed"):
             # Who comes back holds what was stale where it came from: it hears of it again if it still is.
             if topic in self.states:
-                self.states[topic] = mark_stale(self.states[topic], stale=message["type"] == "stale")
+                self.states[topic] = replace(self.states[topic], stale=message["type"] == "stale")
         elif kind == "top":
             self._take_top(topic, message)
         elif kind == "player":

@@ -6,6 +6,8 @@
 
 /** Between two times of speaking; what happens meanwhile is summed up in the last sentence of each subject. */
 export const QUIET_MS = 20_000;
+/** What happens together is said together. */
+export const GATHER_MS = 250;
 
 export class Announcer {
   /** @type {Map<string, string>} */
@@ -24,24 +26,27 @@ export class Announcer {
   }
 
   /**
-   * @param {string} sentence replaces one of the same subject that still waits
+   * @param {string} sentence replaces one of the same subject that still waits; empty: that one is not true any more
    * @param {string} [subject]
    */
   say(sentence, subject = "") {
     this.#pending.set(subject, sentence);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#speak(), Math.max(0, this.#spokenAt + this.quiet - performance.now()));
+    this.#timer ??= setTimeout(() => this.#speak(), Math.max(GATHER_MS, this.#spokenAt + this.quiet - performance.now()));
   }
 
   /** What waits is not said any more. */
   hush() {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#pending.clear();
   }
 
   #speak() {
-    this.#spokenAt = performance.now();
-    this.region.textContent = [...this.#pending.values()].join(" ");
+    this.#timer = undefined;
+    const sentences = [...this.#pending.values()].filter((sentence) => sentence !== "");
     this.#pending.clear();
+    if (sentences.length === 0) return;
+    this.#spokenAt = performance.now();
+    this.region.textContent = sentences.join(" ");
   }
 }

@@ -95,7 +95,7 @@ export class Frame {
    * @param {Manner} now.manner
    */
   show({ kind, reason, state, options, title, manner: { words, numbers } }) {
-    this.frame.dataset.kind = kind;
+    if (this.frame.dataset.kind !== kind) this.frame.dataset.kind = kind;
     this.frame.ariaBusy = kind === "loading" ? "true" : null;
     write(this.#title, options.heading?.trim() || title);
     const total = state === null ? "" : numbers.count(state.total);

@@ -72,7 +72,6 @@ export class Line {
     if (hasColumn(options, "rank")) this.element.append(holding("rank", this.#rank));
     this.element.append(player);
     if (hasColumn(options, "move")) this.element.append(holding("move", this.#arrow));
-    this.#arrow.setAttribute("role", "img");
     this.#values = shown.map(() => make("span"));
     const scores = this.#values.map((value, index) => holding("score", value, `score score-${index}`));
     this.element.append(...scores);
@@ -113,8 +112,11 @@ export class Line {
     this.#arrow.className = kind;
     if (kind === "same") {
       this.#arrow.textContent = "";
+      // A picture of nothing needs no name, and would want one.
+      this.#arrow.removeAttribute("role");
       this.#arrow.removeAttribute("aria-label");
     } else {
+      this.#arrow.setAttribute("role", "img");
       this.#arrow.textContent = kind === "new" ? words.new : numbers.count(by);
       this.#arrow.setAttribute("aria-label", fill(words[kind], { by: numbers.count(by) }));
     }

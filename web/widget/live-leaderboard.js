@@ -120,6 +120,11 @@ export class LiveLeaderboard extends HTMLElement {
     return this.#kind;
   }
 
+  /** Why it is as it is, where there is something to say: as the client library has it. */
+  get reason() {
+    return this.#refusal ?? this.#topic?.reason ?? null;
+  }
+
   connectedCallback() {
     this.#options = this.#read();
     this.#frame.watch(true);
@@ -306,11 +311,6 @@ export class LiveLeaderboard extends HTMLElement {
     }
   }
 
-  /** Why it is as it is, where there is something to say: as the client library has it. */
-  get reason() {
-    return this.#refusal ?? this.#topic?.reason ?? null;
-  }
-
   #kindNow() {
     const status = this.#refusal === null ? (this.#topic?.status ?? "connecting") : "closed";
     const described = this.#described !== null || !this.#patient;
@@ -353,11 +353,12 @@ export class LiveLeaderboard extends HTMLElement {
     // Until it is known where the player stands there is nothing to compare with.
     if (this.#options.player !== null && !knows) return;
     const remarks = this.#remarks.of(leader, watched);
-    const leads = remarks.find(({ kind }) => kind === "leads")?.entry.player;
     for (const { kind, entry, before } of remarks) {
       this.#tell(kind === "leads" ? "leader" : "rank", { entry: kind === "left" ? null : entry, before });
-      if (kind === "leads" || entry.player !== leads) this.#say(this.#sentence(kind, entry), kind === "leads" ? "leader" : "rank");
+      this.#say(this.#sentence(kind, entry), kind === "leads" ? "leader" : "rank");
     }
+    // Who leads needs not be told where that is.
+    if (remarks.length > 0 && leader !== null && leader.player === watched?.player) this.#say("", "rank");
   }
 
   /** @type {(kind: "leads" | "stands" | "left", entry: Entry) => string} */

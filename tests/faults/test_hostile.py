@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.frames import Close, Opcode
@@ -21,8 +22,9 @@ from infra.migrations import migrate
 from infra.settings import Settings
 from realtime.core import closing, websocket
 from realtime.gateway import socket as sockets
+from tests.acceptance.crowd import room_for
 from tests.bare import LARGE, BareHub, bare_node
-from tests.harness import Stack, eventually
+from tests.harness import Stack, eventually, free_port, ready
 from tests.wire import PATIENCE, Wire, connected, opened, request
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 NOTICED = 1.0
 """Seconds for an answer that a client would notice; a loaded machine is slow, a node that is stuck is slower."""
 HANDSHAKE = 1.0
+IDLE = 10_000
+AN_IDLE = 4096
+"""Bytes of the node for each that has begun a handshake, and has not said all of it."""
 BOARD = "hostile"
 NO_HANDSHAKE = {
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -170,7 +175,7 @@ async def a_real_node(stores: Stack) -> AsyncIterator[Node]:
 
 
 @asynccontextmanager
-async def unnoticed(node: Node) -> AsyncIterator[None]:
+async def unnoticed(port: int) -> AsyncIterator[None]:
     """Another client is served all the while, by the live connection and by requests."""
     loop = asyncio.get_running_loop()
     slowest = 0.0
@@ -178,8 +183,8 @@ async def unnoticed(node: Node) -> AsyncIterator[None]:
     async def bystander() -> None:
         nonlocal slowest
         async with (
-            opened(node.port) as wire,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{node.port}", timeout=PATIENCE) as http,
+            opened(port) as wire,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http,
         ):
             while True:
                 started = loop.time()
@@ -214,7 +219,7 @@ async def test_what_cannot_be_read_is_refused_by_its_code(node: Node) -> None:
             wire.send(data)
             return await wire.closed()
 
-    async with unnoticed(node):
+    async with unnoticed(node.port):
         for tail in (b"", b"\xff" * 500_000):
             closes = await asyncio.gather(*(closed(data + tail) for data, _ in UNREADABLE.values()))
             told = {name: Close(close.code, close.reason) for name, (_, close) in UNREADABLE.items()}
@@ -225,14 +230,14 @@ async def test_what_cannot_be_read_is_refused_by_its_code(node: Node) -> None:
 async def test_a_bomb_inflates_no_further_than_a_message(node: Node) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = packer.compress(b"x" * 10_000_000) + packer.flush(zlib.Z_SYNC_FLUSH)
-    async with unnoticed(node), opened(node.port, "Sec-WebSocket-Extensions: permessage-deflate") as wire:
+    async with unnoticed(node.port), opened(node.port, "Sec-WebSocket-Extensions: permessage-deflate") as wire:
         wire.send(masked(0xC1, bomb[:15_000]))
         assert (await wire.closed()).code == closing.MESSAGE_TOO_LARGE.code
 
 
 async def test_a_message_in_a_hundred_fragments_with_pings_between_is_one_message(node: Node) -> None:
     text = b'{"op":"ping","padding":"' + b"x" * 75 + b'"}'
-    async with unnoticed(node), opened(node.port) as wire:
+    async with unnoticed(node.port), opened(node.port) as wire:
         for at in range(len(text)):
             wire.send(masked(0x80 * (at == len(text) - 1) | (at == 0), text[at : at + 1]))
             if at % 10 == 5:
@@ -249,7 +254,7 @@ async def test_a_message_in_a_hundred_fragments_with_pings_between_is_one_messag
 
 
 async def test_a_client_that_sends_a_byte_at_a_time_is_served(node: Node) -> None:
-    async with unnoticed(node), connected(node.port) as wire:
+    async with unnoticed(node.port), connected(node.port) as wire:
         for byte in request():
             wire.send(bytes((byte,)))
             await wire.writer.drain()
@@ -263,13 +268,13 @@ async def test_a_client_that_sends_a_byte_at_a_time_is_served(node: Node) -> Non
 
 
 async def test_a_flood_of_pings_is_closed(node: Node) -> None:
-    async with unnoticed(node), opened(node.port) as wire:
+    async with unnoticed(node.port), opened(node.port) as wire:
         wire.send(masked(0x89, b"x" * 100) * 20_000)
         assert await wire.closed() == Close(closing.FLOOD.code, closing.FLOOD.reason)
 
 
 async def test_a_flood_of_messages_is_warned_and_then_closed(node: Node) -> None:
-    async with unnoticed(node), opened(node.port) as wire:
+    async with unnoticed(node.port), opened(node.port) as wire:
         wire.send(masked(0x81, b'{"op":"ping"}') * 20_000)
         seen = []
         while (frame := await wire.frame()) is not None and frame.opcode == Opcode.TEXT:
@@ -283,7 +288,7 @@ async def test_a_flood_of_messages_is_warned_and_then_closed(node: Node) -> None
 
 
 async def test_a_close_without_a_close_frame_is_noticed(node: Node) -> None:
-    async with unnoticed(node):
+    async with unnoticed(node.port):
         ended, vanished = await Wire.open(node.port), await Wire.open(node.port)
         await node.until(3)
         ended.close()
@@ -297,7 +302,7 @@ async def test_a_client_that_answers_nothing_is_found_by_the_heartbeat(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "CLOSE_WAIT", 0.1)
-    async with unnoticed(node), opened(node.port) as wire:
+    async with unnoticed(node.port), opened(node.port) as wire:
         await node.until(2)
         for _ in range(3):
             for connection in list(node.connections()):
@@ -319,7 +324,7 @@ async def test_the_kernel_holds_little_and_waits_for_nothing(node: Node) -> None
 async def test_a_client_that_never_reads_is_skipped_and_holds_little() -> None:
     """As a board is shown to it, which goes on without it."""
     board = b'{"type":"board","board":"' + b"x" * 4000 + b'"}'
-    async with a_bare_node() as node, unnoticed(node), opened(node.port) as wire:
+    async with a_bare_node() as node, unnoticed(node.port), opened(node.port) as wire:
         hub = node.bare
         assert hub is not None
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -342,7 +347,7 @@ async def test_a_client_that_never_reads_is_skipped_and_holds_little() -> None:
 
 
 async def test_a_client_that_asks_and_never_reads_is_not_read(node: Node) -> None:
-    async with unnoticed(node), opened(node.port) as wire:
+    async with unnoticed(node.port), opened(node.port) as wire:
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
         for _ in range(150):
             wire.say(node.ask)
@@ -362,7 +367,7 @@ async def test_a_client_that_asks_and_never_reads_is_not_read(node: Node) -> Non
 
 async def test_thousands_of_idle_handshakes_cost_little_and_are_closed(node: Node) -> None:
     wires: list[Wire] = []
-    async with unnoticed(node):
+    async with unnoticed(node.port):
         try:
             for number in range(node.crowd):
                 wires.append(await Wire.plain(node.port))
@@ -378,6 +383,38 @@ async def test_thousands_of_idle_handshakes_cost_little_and_are_closed(node: Nod
     assert len(node.gate._arrivals) <= 1
 
 
+async def test_ten_thousand_idle_handshakes_cost_little_and_keep_nobody_out(board_stack: Stack) -> None:
+    """At a node that is a process of its own: in one process their two ends would not have room."""
+    loop, port = asyncio.get_running_loop(), free_port()
+    idle: list[socket.socket] = []
+
+    async def begin(number: int) -> None:
+        idle.append(bare := socket.socket())
+        bare.setblocking(False)
+        await loop.sock_connect(bare, ("127.0.0.1", port))
+        if number % 2:
+            await loop.sock_sendall(bare, request()[:-4])
+
+    with room_for(IDLE):
+        async with board_stack.process("api", port=port, handshake_timeout=600.0) as child:
+            await ready(f"http://127.0.0.1:{port}")
+            memory = psutil.Process(child.pid)
+            before = memory.memory_info().rss
+            try:
+                async with unnoticed(port):
+                    for start in range(0, IDLE, 100):
+                        await asyncio.gather(*map(begin, range(start, start + 100)))
+                    async with opened(port) as wire:
+                        wire.say('{"op":"ping"}')
+                        assert (await wire.message())["type"] == "pong"
+                    each = (memory.memory_info().rss - before) / IDLE
+                print(f"{each:.0f} bytes each")
+                assert each < AN_IDLE
+            finally:
+                for one in idle:
+                    one.close()
+
+
 async def test_what_is_no_handshake_is_ended(node: Node) -> None:
     """All of it at once."""
 
@@ -386,14 +423,14 @@ async def test_what_is_no_handshake_is_ended(node: Node) -> None:
             wire.send(said)
             await wire.ended()
 
-    async with unnoticed(node):
+    async with unnoticed(node.port):
         ends = await asyncio.gather(*map(ended, NO_HANDSHAKE.values()), return_exceptions=True)
     assert dict(zip(NO_HANDSHAKE, ends, strict=True)) == dict.fromkeys(NO_HANDSHAKE)
     assert len(node.gate._arrivals) <= 1
 
 
 async def test_a_handshake_that_is_gone_before_its_answer_leaves_nothing(node: Node) -> None:
-    async with unnoticed(node):
+    async with unnoticed(node.port):
         for _ in range(200):
             wire = await Wire.plain(node.port)
             wire.send(request())

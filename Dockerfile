@@ -11,7 +11,7 @@ ENV PATH=/opt/rankcast/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHEC
 WORKDIR /src
 # The dependencies are a layer of their own: an edit of ours does not bring them anew.
 COPY pyproject.toml ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > requirements.txt \
+RUN python -c "import tomllib; told = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*told['dependencies'], *told['optional-dependencies']['aws'], sep='\n')" > requirements.txt \
     && pip install --requirement requirements.txt
 COPY README.md LICENSE ./
 COPY realtime realtime

@@ -95,7 +95,9 @@ class Functions:
 async def functions(settings: Settings) -> AsyncIterator[Functions]:
     """Put them together. Raises SettingInvalid where there is no queue."""
     async with function_resources(settings) as resources:
-        refresh = Refresh(resources.outbox, resources.ledger, resources.boards, resources.ranking)
+        refresh = Refresh(
+            resources.outbox, resources.ledger, resources.boards, resources.ranking, tracing=resources.tracing
+        )
         watch = Watch(resources.sentinel, resources.ledger, refresh)
         deliveries = Deliveries(
             refresh,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from workers.deliveries import Delivery
@@ -23,6 +24,9 @@ def handler(event: dict[str, Any], context: Context | None) -> dict[str, Any]:
 async def _take(parts: Functions, deliveries: Sequence[Delivery], limit: float) -> list[str]:
     failed = await parts.deliveries.take(deliveries, limit)
     await parts.pulse.due()
+    if parts.resources.tracing is not None:
+        # Between two invocations nothing runs that could send it.
+        await asyncio.to_thread(parts.resources.tracing.flush)
     return failed
 
 

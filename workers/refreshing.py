@@ -22,6 +22,7 @@ from workers.rebuild import rebuild
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from infra.tracing import Tracing
     from realtime.core.letters import Letter
     from realtime.core.model import BoardKey
     from realtime.core.outbox import Packed
@@ -94,6 +95,7 @@ class Refresh:
     boards: Boards
     ranking: Ranking
     metrics: Metrics = field(default_factory=Metrics)
+    tracing: Tracing | None = None
     _epochs: dict[BoardKey, int] = field(default_factory=dict)
     _touched: dict[BoardKey, int] = field(default_factory=dict)
     _rebuilding: dict[BoardKey, asyncio.Task[None]] = field(default_factory=dict)
@@ -180,10 +182,18 @@ class Refresh:
             self._epochs[key] = epoch
         changes = [change for _, changes in parts for change in changes]
         origin = _origin(parts)
-        for start in range(0, max(len(changes), 1), BATCH):
-            await self.ranking.apply(key, epoch, changes[start : start + BATCH], origin)
+        if self.tracing is None or origin is None or origin.trace is None:
+            await self._publish(key, epoch, changes, origin)
+        else:
+            traces = dict.fromkeys(letter.trace for letter, _ in parts if letter.trace)
+            with self.tracing.going_on("apply", traces, board=key.board, changes=len(changes)) as trace:
+                await self._publish(key, epoch, changes, origin._replace(trace=trace))
         self.metrics.took(len(changes), letters=[letter for letter, part in parts if part])
         await self._touch(key, changes)
+
+    async def _publish(self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None) -> None:
+        for start in range(0, max(len(changes), 1), BATCH):
+            await self.ranking.apply(key, epoch, changes[start : start + BATCH], origin)
 
     async def _touch(self, key: BoardKey, changes: Sequence[Packed]) -> None:
         minute = int(asyncio.get_running_loop().time() // 60)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SOURCE: Final = Path(__file__).parent.parent.parent
 """The folder that has our packages: the repository, or where they were installed."""
 PACKAGES: Final = ("realtime", "infra", "workers")
+EXTRA: Final = "aws"
+"""What is depended on only there."""
 LEFT_OUT: Final = frozenset(
     {"realtime/gateway", "infra/aws", "infra/cli", "infra/decisions", "infra/deploy", "infra/local"}
 )
@@ -122,16 +124,19 @@ def _declared() -> list[str]:
     """Our dependencies: in the repository those of today, whatever was installed when; else those of the installed package."""
     project = SOURCE / "pyproject.toml"
     if project.is_file():
-        dependencies: list[str] = tomllib.loads(project.read_text())["project"]["dependencies"]
-        return dependencies
-    return [one for one in metadata.requires("rankcast") or [] if "extra ==" not in one]
+        told = tomllib.loads(project.read_text())["project"]
+        return [*told["dependencies"], *told["optional-dependencies"][EXTRA]]
+    required = metadata.requires("rankcast") or []
+    return [one for one in required if "extra ==" not in one or re.search(rf"extra == [\"']{EXTRA}[\"']", one)]
 
 
 def _version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError as error:
-        raise PackagingFailed(f"{name} is not installed here, so its version is not known: make install") from error
+        raise PackagingFailed(
+            f"{name} is not installed here, so its version is not known: pip install 'rankcast[{EXTRA}]'"
+        ) from error
 
 
 def _bare(requirement: str) -> str:

@@ -83,6 +83,7 @@ def test_for_lambda_it_is_made_of_code_for_arm_and_python_3_13(tmp_path: Path) -
 def test_functions_run_the_versions_that_were_tested_here() -> None:
     assert f"asyncpg=={metadata.version('asyncpg')}" in bundle.requirements()
     assert f"python-jose[cryptography]=={metadata.version('python-jose')}" in bundle.requirements()
+    assert f"opentelemetry-sdk=={metadata.version('opentelemetry-sdk')}" in bundle.requirements()
     assert not [one for one in bundle.requirements() if one.startswith(("uvicorn", "rich"))]
     assert f"botocore=={metadata.version('botocore')}" in bundle.constraints()
 

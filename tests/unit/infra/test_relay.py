@@ -11,9 +11,11 @@ import structlog
 from infra.queue_memory import MemoryQueue
 from infra.relay import Relay
 from infra.store_memory import MemoryOutbox, MemoryStore, Waiting
+from infra.tracing import written
 from realtime.core.errors import StoreUnavailable
 from realtime.core.letters import Letter, unpack
 from realtime.core.model import BoardKey
+from tests.unit.infra.test_tracing import HEADER, PARENT, Process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -319,3 +321,19 @@ async def test_a_node_that_leaves_does_not_wait_for_a_queue_that_is_stuck(way: W
     start = way.clock()
     await way.relay.flush()
     assert way.clock() - start == pytest.approx(2.0)
+
+
+async def test_what_is_traced_is_sent_in_a_span_from_which_whoever_opens_it_goes_on() -> None:
+    process = Process()
+    way = Way()
+    way.relay = Relay(
+        *(way.outbox, way.queue), claim=10, in_flight=2, pause=0.01, sweep_every=SWEEP, tracing=process.tracing
+    )
+    way.commit()
+    way.store.announce({BoardKey(1, 1): []}, HEADER)
+    await way.relay.drain(5.0)
+    (span,) = process.ended()
+    process.tracing.close()
+    letters = [letter for held in way.queue.messages.values() for letter in unpack(held.body)]
+    assert [letter.trace for letter in letters] == [None, written(span.context)]
+    assert (span.name, span.parent.span_id if span.parent else 0) == ("send", int(PARENT, 16))

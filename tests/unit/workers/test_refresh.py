@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ class Taking:
         self.taken: list[tuple[list[Delivery], float]] = []
         self.again: list[str] = []
         self.beats = 0
+        self.tracing: Any = None
 
     async def take(self, deliveries: Sequence[Delivery], seconds: float) -> list[str]:
         self.taken.append((list(deliveries), seconds))
@@ -29,7 +31,9 @@ class Taking:
 
     def run(self, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
         try:
-            work(SimpleNamespace(deliveries=self, pulse=self)).send(None)
+            work(SimpleNamespace(deliveries=self, pulse=self, resources=SimpleNamespace(tracing=self.tracing))).send(
+                None
+            )
         except StopIteration as done:
             return done.value
         raise AssertionError("it waited")
@@ -69,6 +73,22 @@ def test_the_records_of_an_event_are_its_deliveries(taking: Taking) -> None:
 def test_an_invocation_tells_of_itself_where_that_is_due(taking: Taking) -> None:
     refresh.handler({"Records": [record("a")]}, None)
     assert taking.beats == 1
+
+
+def test_what_was_traced_is_sent_before_an_invocation_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two of them a function stands still."""
+    flushed: list[str] = []
+
+    class Flushing(Taking):
+        def run(self, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+            tracing = SimpleNamespace(flush=lambda: flushed.append("flushed"))
+            return asyncio.run(
+                work(SimpleNamespace(deliveries=self, pulse=self, resources=SimpleNamespace(tracing=tracing)))
+            )
+
+    monkeypatch.setattr(refresh, "KEPT", Flushing())
+    refresh.handler({"Records": [record("a")]}, None)
+    assert flushed == ["flushed"]
 
 
 def test_what_has_to_come_again_is_answered_by_its_id(taking: Taking) -> None:

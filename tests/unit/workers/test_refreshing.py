@@ -9,12 +9,14 @@ import pytest
 
 from infra.readings import Reading
 from infra.store_memory import Waiting
+from infra.tracing import written
 from realtime.core import outbox as payloads
 from realtime.core.announcement import Origin, decode_top
 from realtime.core.errors import RankingUnavailable
 from realtime.core.model import Change, Column, Operator
 from tests.changes import ranked
 from tests.contract.sending import send, spec, submission, take
+from tests.unit.infra.test_tracing import HEADER, PARENT, Process
 from tests.unit.workers.plant import LEASE
 from workers.refreshing import BATCH, CLAIM
 
@@ -377,3 +379,21 @@ async def test_whatever_happens_the_ranking_ends_as_the_store(plant: Plant, seed
     for board in boards:
         assert await plant.is_ranked_as_stored(board)
     await workers[1].close()
+
+
+async def test_what_is_traced_is_applied_in_a_span_of_each_trace_and_the_first_one_goes_on(
+    plant: Plant, board: Board
+) -> None:
+    process = Process()
+    plant.refresh.tracing = process.tracing
+    other = HEADER.replace("Parent=5", "Parent=6")
+    for player, trace in (("ada", None), ("bob", HEADER), ("cid", other), ("dan", HEADER)):
+        await take(plant, dataclasses.replace(submission(board, player, 1, 1), trace=trace))
+    await plant.refresh.step()
+    first, second = process.ended()
+    process.tracing.close()
+    assert [span.parent and f"{span.parent.span_id:016x}" for span in (first, second)] == [PARENT, f"6{PARENT[1:]}"]
+    assert dict(first.attributes or {}) == {"board": board.key.board, "changes": 4}
+    top = decode_top(board.spec.columns, plant.ranking.announced(board.key)[-1].top)
+    assert top.origin is not None
+    assert top.origin.trace == written(first.context)

@@ -164,9 +164,9 @@ class Followed:
         top = window is not None and (epoch, version) > (window.epoch, window.version)
         moves = near is not None and near.moves.epoch != 0 and (epoch, version) > (near.moves.epoch, near.moves.version)
         if top:
-            self.feed.resync()
+            self.feed.mistrust()
         if moves and near is not None:
-            near.moves.resync()
+            near.moves.mistrust()
         return top or moves
 
     def close(self) -> None:

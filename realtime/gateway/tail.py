@@ -44,6 +44,7 @@ class Tail(ABC, Generic[Change]):
         self._channel: Channel = channel
         self._wanted = asyncio.Event()
         self._stepped = asyncio.Event()
+        self._subscribed = False
         self._buffer: deque[bytes] | None = None
         """What was announced since we began to read; None while nothing is missing."""
         self._reaching = asyncio.Lock()
@@ -90,13 +91,13 @@ class Tail(ABC, Generic[Change]):
             await self._bus.unsubscribe(self._key, self._channel, self.heard)
 
     async def _keep_up(self) -> None:
-        attempt, subscribed = 0, False
+        attempt = 0
         while True:
             self._wanted.clear()
             try:
-                if not subscribed:
+                if not self._subscribed:
                     await self._bus.subscribe(self._key, self._channel, self.heard, self.resync)
-                    subscribed = True
+                    self._subscribed = True
                 current = await self._catch_up()
             except Unavailable:
                 self._lost()
@@ -113,6 +114,11 @@ class Tail(ABC, Generic[Change]):
         """Something may have been missed: read it."""
         self._hold()
         self._wanted.set()
+
+    def mistrust(self) -> None:
+        """Something was announced and is not heard of: subscribe anew, and read it."""
+        self._subscribed = False
+        self.resync()
 
     def _hold(self) -> deque[bytes]:
         """Keep what is announced from now on."""

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import asyncio
 
-from realtime.core.errors import (
-    StoreUnavailable,
-)
+from realtime.core.errors import StoreUnavailable
+from realtime.core.messages import Own
 from realtime.core.model import Board
 from tests.changes import ranked
 from tests.turned import settle
-from tests.unit.realtime.gateway.world import CHECK, INTEREST, TOPIC, Viewer, World, climb, fill, types
+from tests.unit.realtime.gateway.world import CHECK, INTEREST, TICK, TOPIC, Viewer, World, climb, fill, types
 
 # -- stale and fresh ------------------------------------------------------------------------------------------------
 
@@ -88,6 +87,22 @@ async def test_silent_loss_is_found_by_comparing_versions(world: World, board: B
     await asyncio.sleep(CHECK * 1.5)
     assert "delta" in types(await viewer.drain())
     assert viewer.shows(await world.truth(board))
+    assert world.hub.drift == 1
+
+
+async def test_a_subscription_that_is_silently_gone_is_made_again(world: World, board: Board, viewer: Viewer) -> None:
+    world.spawn(world.hub.run())
+    await viewer.watch(Own("p11"))
+    await viewer.drain()
+    world.bus._listeners.clear()
+    await world.apply(board, climb(50))
+    await asyncio.sleep(CHECK * 1.5)
+    assert world.hub.drift == 1
+    assert {"delta", "rank"} <= set(types(await viewer.drain()))
+    # What comes next is heard as it is announced.
+    await world.apply(board, climb(51))
+    await asyncio.sleep(TICK)
+    assert sorted(types(await viewer.drain())) == ["delta", "rank"]
     assert world.hub.drift == 1
 
 

@@ -202,6 +202,22 @@ async def test_a_bus_that_does_not_confirm_is_asked_again_and_no_more_once_it_di
     assert world.bus.refusing == 1
 
 
+async def test_a_channel_that_says_nothing_any_more_is_subscribed_to_anew(
+    world: World, board: Board, counter: Counter
+) -> None:
+    world.bus._listeners.clear()
+    await world.apply(board, climb(50))
+    await settle()
+    assert counter.said() == []
+    # Nobody is there to hear it while the bus does not confirm.
+    world.bus.refusing = 1
+    counter.mistrust()
+    await asyncio.sleep(1)
+    assert counter.said() == ["lost", "read", 3, "caught up"]
+    await world.apply(board, climb(51))
+    assert counter.said() == [4, "caught up"]
+
+
 # -- what is known elsewhere -------------------------------------------------------------------------------------------
 
 

@@ -77,6 +77,11 @@ class Cloud:
             dead_letter_url=outputs["DeadLetters"],
             aws_region=REGION,
             aws_endpoint=self.emulator.url,
+            # Shorter than in production: what was put off or not applied comes again within a test.
+            queue_timeout=2.0,
+            queue_tries=2,
+            sweep_every=1.0,
+            resend_after=10.0,
         )
         layer = Layer(self.emulator, outputs, changed)
         layer.tell(changed)

@@ -188,7 +188,7 @@ def _kept(root: Path) -> Iterator[Path]:
 
 
 def _pack(path: Path, root: Path, files: Iterable[Path]) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for file in files:
             entry = zipfile.ZipInfo(file.relative_to(root).as_posix(), _EPOCH)
             entry.external_attr = (0o755 if file.suffix == ".so" else 0o644) << 16

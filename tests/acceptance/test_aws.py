@@ -26,8 +26,14 @@ from tests.cloud import Cloud, Layer, Stopped
 from tests.emulators import make_ministack
 from tests.harness import PATIENCE, Node, Stack, Watcher, eventually, without_rank
 
-pytestmark = pytest.mark.timeout(180)
+# The package and the layers are made first, and take what pip takes.
+pytestmark = pytest.mark.timeout(240, func_only=True)
 CONTEST = "contest-online"
+TOLD = (
+    *("issuer", "jwks_url", "client_ids", "queue_url", "dead_letter_url", "aws_region", "aws_endpoint"),
+    *("queue_timeout", "queue_tries", "sweep_every", "resend_after"),
+)
+"""What a node is told of the layer, besides where its stores are."""
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +70,18 @@ class Way:
 
         await eventually(ranked, 60)
 
-    async def settled(self, seconds: float = 60) -> None:
+    async def settled(self, seconds: float = 120) -> None:
         """Return when everything that was committed is applied."""
 
         async def none() -> bool:
             return (await self.fetch("SELECT count(*) AS n FROM outbox"))[0]["n"] == 0
 
-        await eventually(none, seconds)
+        try:
+            await eventually(none, seconds)
+        except TimeoutError:
+            rows = await self.fetch("SELECT id, leased_until, reason FROM outbox ORDER BY id LIMIT 5")
+            log = self.layer.emulator.log.read_text()[-3000:]
+            raise AssertionError(f"{self.layer.waiting()} messages wait, of the outbox {rows}\n{log}") from None
 
 
 @pytest.fixture
@@ -82,25 +93,9 @@ async def way(stack: Stack, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> As
         await asyncio.to_thread(cloud.cognito.server_token),
         await asyncio.to_thread(cloud.cognito.player, admin=True),
     )
+    told = {name: getattr(layer.settings, name) for name in TOLD}
     async with AsyncExitStack() as opened:
-        told = {
-            name: getattr(layer.settings, name)
-            for name in (
-                "issuer",
-                "jwks_url",
-                "client_ids",
-                "queue_url",
-                "dead_letter_url",
-                "aws_region",
-                "aws_endpoint",
-            )
-        }
-        nodes = [
-            await opened.enter_async_context(
-                stack.node(**told, queue_timeout=2.0, queue_tries=2, sweep_every=1.0, resend_after=10.0)
-            )
-            for _ in range(2)
-        ]
+        nodes = [await opened.enter_async_context(stack.node(**told)) for _ in range(2)]
         clients = [
             await opened.enter_async_context(
                 httpx.AsyncClient(
@@ -215,7 +210,7 @@ async def test_while_the_queue_stands_still_scores_are_taken_and_afterwards_none
             behind = (await way.second.http.get(f"/v1/boards/{board}/top", params={"limit": 100})).json()
             assert sum(one["score"] for one in behind["entries"]) < sums.total()
         await send(20)
-        await way.settled(100)
+        await way.settled()
         top = (await way.second.http.get(f"/v1/boards/{board}/top", params={"limit": 100})).json()
         assert {one["player"]: one["score"] for one in top["entries"]} == dict(sums)
         async with asyncio.timeout(PATIENCE):

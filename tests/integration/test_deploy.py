@@ -27,6 +27,8 @@ from infra.deploy.stack import Proposal
 from infra.deploy.templates import Templates
 from tests.emulators import REGION, Emulator
 
+# The first of them has the functions packaged, which pip takes its time for.
+pytestmark = pytest.mark.timeout(300)
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/rankcast@sha256:" + "a" * 64
 
 PARENT = """

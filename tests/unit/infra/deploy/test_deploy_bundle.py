@@ -12,6 +12,8 @@ import pytest
 from infra.deploy import bundle
 from infra.deploy.errors import BundleTooLarge, PackagingFailed
 
+# pip brings sixty megabytes, each time; on a machine that is busy otherwise that takes its time.
+pytestmark = pytest.mark.timeout(300)
 AARCH64 = 183
 """e_machine of ELF for 64-bit ARM."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -126,3 +128,12 @@ async def test_the_status_is_for_admins(stack: Stack) -> None:
         for role in ("server", "player"):
             headers = stack.headers(role, "ada" if role == "player" else None)
             assert (await anonymous.get("/v1/status", headers=headers)).status_code == 403
+
+
+async def test_the_dashboard_asks_for_what_a_node_tells(stack: Stack) -> None:
+    dashboard = (Path(__file__).parent.parent.parent / "infra" / "grafana.json").read_text()
+    asked = set(re.findall(r"\b(?:rankcast|process)_\w+(?={job)", dashboard))
+    async with stack.node() as node:
+        text = (await node.http.get("/metrics")).text
+    assert len(asked) > 20
+    assert asked <= set(re.findall(r"^\w+", text, re.MULTILINE))

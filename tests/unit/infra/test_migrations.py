@@ -9,7 +9,7 @@ import pytest
 
 from infra import migrations
 from infra.migrations import migrate
-from realtime.core.errors import StoreUnavailable
+from realtime.core.errors import SettingInvalid, StoreUnavailable
 
 if TYPE_CHECKING:
     from infra.local.postgres import EmbeddedPostgres
@@ -60,3 +60,11 @@ async def test_a_file_that_fails_leaves_nothing_of_itself_and_can_be_mended(
 async def test_a_server_that_is_away_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         await migrate(f"postgresql://nobody@/none?host={tmp_path}")
+
+
+async def test_an_installation_without_migrations_does_not_pass_for_the_newest(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "FOLDER", tmp_path)
+    with pytest.raises(SettingInvalid, match="no migrations"):
+        await migrate(database_url)

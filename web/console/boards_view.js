@@ -68,10 +68,10 @@ export class BoardsView {
           write(cell.children[1], board);
         },
       },
-      { title: "Ranked by", kind: "long", fill: (cell, { columns, ranks }) => write(cell, orderSentence(columns, ranks)) },
-      { title: "Submissions", fill: (cell, { operator, writes }) => write(cell, `${OPERATORS[operator]}${writes === "player" ? ", by players, too" : ""}`) },
-      { title: "Seen by", fill: (cell, board) => write(cell, board.public ? "Everybody" : "Who has a token") },
-      { title: "Revision", kind: "number", fill: (cell, { revision }) => write(cell, String(revision)) },
+      { title: "Ranked by", kind: "long extra", fill: (cell, { columns, ranks }) => write(cell, orderSentence(columns, ranks).split(".")[0]) },
+      { title: "Submissions", kind: "extra", fill: (cell, { operator, writes }) => write(cell, `${OPERATORS[operator]}${writes === "player" ? ", by players, too" : ""}`) },
+      { title: "Seen by", kind: "extra", fill: (cell, board) => write(cell, board.public ? "Everybody" : "Who has a token") },
+      { title: "Revision", kind: "number extra", fill: (cell, { revision }) => write(cell, String(revision)) },
       { title: "What can be done", kind: "acts", fill: (cell, board) => this.#acts(cell, board) },
     ];
   }

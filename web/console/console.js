@@ -64,7 +64,7 @@ class Console {
     }
     keep(token);
     this.#enter(token);
-    byId("main").focus();
+    byId("main").focus({ preventScroll: true });
   }
 
   /** @param {string} why */
@@ -126,7 +126,7 @@ class Console {
     const heading = /** @type {HTMLElement} */ (byId(part).querySelector("h1"));
     document.title = `${heading.textContent} · Rankcast console`;
     scrollTo({ top: 0 });
-    if (asked) heading.focus();
+    if (asked) heading.focus({ preventScroll: true });
   }
 
   #showWho() {

@@ -123,8 +123,8 @@ export class PlayersView {
       { title: "Player", kind: "main person", fill: (cell, entry) => this.#portray(cell, entry) },
       { title: "Rank", kind: "number", fill: (cell, { rank }) => write(cell, rank === null ? "–" : formatCount(rank)) },
       { title: "Score", kind: "number", fill: (cell, { score }) => write(cell, this.#written(score)) },
-      { title: "Country", fill: (cell, { country }) => write(cell, countryName(country)) },
-      { title: "Seq", kind: "number soft", about: "Orders all changes of entries", fill: (cell, { seq }) => write(cell, String(seq)) },
+      { title: "Country", kind: "extra", fill: (cell, { country }) => write(cell, countryName(country)) },
+      { title: "Seq", kind: "number soft extra", about: "Orders all changes of entries", fill: (cell, { seq }) => write(cell, String(seq)) },
       { title: "What can be done", kind: "acts", fill: (cell, entry) => actIn(cell, "Remove", `Remove ${displayName(entry)}`, () => this.#remove(entry), "plain grave") },
     ];
   }

@@ -14,7 +14,7 @@ import { Grid } from "./grid.js";
 
 const EVERY_MS = 2000;
 /** As many readings as a line shows. */
-const READINGS = 60;
+const READINGS = 30;
 /** A process of which nothing was heard for so long is looked at twice. */
 const QUIET_MS = 12_000;
 /** An outbox whose oldest row is older, in seconds, falls behind. */
@@ -126,23 +126,24 @@ export class ServiceView {
   }
 
   /** @param {Status} status */
-  #showTiles({ database, ranking, outbox, dead_letters: dead, nodes, workers }) {
+  #showTiles({ database, ranking, outbox, dead_letters: dead, nodes }) {
     const tiles = this.#tiles;
-    tiles.database.show(database === "ok" ? "OK" : "Away", database === "ok" ? "answers" : "scores are refused", database === "ok" ? "calm" : "grave");
-    tiles.ranking.show(ranking === "ok" ? "OK" : "Away", ranking === "ok" ? "answers" : "ranks stand still", ranking === "ok" ? "calm" : "grave");
+    tiles.database.show(database === "ok" ? "OK" : "Away", database === "ok" ? "scores are kept" : "scores are refused", database === "ok" ? "calm" : "grave");
+    tiles.ranking.show(ranking === "ok" ? "OK" : "Away", ranking === "ok" ? "ranks follow" : "ranks stand still", ranking === "ok" ? "calm" : "grave");
     const behind = outbox !== null && outbox.age > BEHIND_S;
     const oldest = outbox === null || outbox.rows === 0 ? "nothing waits" : `the oldest for ${lag(outbox.age)}`;
     tiles.outbox.show(count(outbox?.rows), outbox === null ? "not known" : oldest, behind ? "caution" : "calm", outbox?.rows);
-    const slow = most(nodes, "lag_p99") ?? most(workers, "lag_p99");
-    const middle = most(nodes, "lag_p50") ?? most(workers, "lag_p50");
-    tiles.lag.show(lag(middle), slow === null ? "nothing was pushed just now" : `one in a hundred over ${lag(slow)}`, slow !== null && slow > BEHIND_S ? "caution" : "calm", middle ?? 0);
+    const slow = most(nodes, "lag_p99");
+    const middle = most(nodes, "lag_p50");
+    tiles.lag.show(lag(middle), slow === null ? "nothing was pushed lately" : `one in a hundred over ${lag(slow)}`, slow !== null && slow > BEHIND_S ? "caution" : "calm", middle ?? 0);
     const connections = sum(nodes, "connections");
     tiles.connections.show(count(connections), nodes.length === 1 ? "on one node" : `on ${nodes.length} nodes`, "calm", connections);
     const pace = sum(nodes, "deliveries_per_second");
     tiles.deliveries.show(rate(pace), `${rate(sum(nodes, "accepted_per_second"))} scores a second come in`, "calm", pace);
     const drift = sum(nodes, "drift");
-    const mended = `${count(sum(nodes, "resyncs"))} holes mended`;
-    tiles.drift.show(count(drift), drift ? `times a node was behind unannounced · ${mended}` : `never behind unannounced · ${mended}`, drift ? "caution" : "calm");
+    const holes = sum(nodes, "resyncs");
+    const mended = holes === 1 ? "1 hole mended" : `${count(holes)} holes mended`;
+    tiles.drift.show(count(drift), drift ? `times a node was behind · ${mended}` : `no node was behind · ${mended}`, drift ? "caution" : "calm");
     const letters = dead === null ? null : Math.max(dead.rows, dead.messages);
     tiles.dead.show(count(letters), letters === null ? "not known" : letters === 0 ? "nothing was put aside" : "put aside, see there", letters ? "caution" : "calm");
   }

@@ -10,10 +10,12 @@ from tests.web_tools import WEB, run
 
 STRICT = ["--strict", "--noEmit", "--allowJs", "--checkJs", "--target", "es2023", "--module", "nodenext"]
 STRICT += ["--lib", "es2023,dom,dom.iterable,dom.asynciterable"]
+FOLDERS = ["page", "overlay", "console"]
 
 
 def test_the_modules_of_the_pages_are_as_their_types_say() -> None:
-    run("tsc", *STRICT, WEB / "app.js", *sorted((WEB / "page").glob("*.js")), cwd=Path(__file__).parent)
+    modules = [module for folder in FOLDERS for module in sorted((WEB / folder).glob("*.js"))]
+    run("tsc", *STRICT, WEB / "app.js", *modules, cwd=Path(__file__).parent)
 
 
 def test_a_defect_of_types_in_a_module_is_found(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from realtime.core.messages import SUBPROTOCOL
+from realtime.core.pictures import MAX_BYTES
 from tests.harness import PATIENCE, Node, free_port, ready
 from tests.integration.held import HeldStack, HeldWatcher, problem, put_board, submit
 
@@ -153,6 +155,21 @@ async def test_a_large_batch_fits_through_and_what_nobody_takes_ends_here(held: 
             assert problem(fits) == (404, "board_unknown"), "refused by the node, which read it"
             over = await http.post("/v1/boards/b/scores/batch", content=b"x" * (7 * 2**20))
             assert (over.status_code, over.headers["content-type"]) == (413, "text/html")
+
+
+async def test_a_picture_of_the_largest_size_goes_where_its_ticket_says_by_nginx(
+    held: HeldStack, tmp_path: Path
+) -> None:
+    content = os.urandom(MAX_BYTES)
+    async with running(held, tmp_path, pictures_folder=str(tmp_path / "pictures")) as (url, nodes):
+        async with httpx.AsyncClient(base_url=url, headers=held.headers("player", "ann")) as http:
+            asked = {"content_type": "image/png", "sha256": sha256(content).hexdigest()}
+            given = (await http.post("/v1/players/ann/image", json=asked)).json()
+            # The address that the client came by, not the node's.
+            assert given["url"] == f"{url}/v1/uploads"
+            sent = await http.post(given["url"], data=given["fields"], files={"file": content})
+            assert sent.status_code == 204, sent.text
+        del nodes
 
 
 async def test_the_numbers_of_a_node_stay_inside(held: HeldStack, tmp_path: Path) -> None:

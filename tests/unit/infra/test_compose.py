@@ -136,6 +136,13 @@ def test_what_is_mounted_is_declared_and_every_address_is_in_the_network() -> No
     assert len(set(addresses)) == len(addresses)
 
 
+def test_nodes_and_worker_have_one_folder_of_pictures_which_the_image_lets_them_write_to() -> None:
+    for name in [*NODES, "worker"]:
+        folder = OURS[name]["environment"]["RANKCAST_PICTURES_FOLDER"]
+        assert f"pictures:{folder}" in OURS[name]["volumes"]
+        assert folder in Path("Dockerfile").read_text()
+
+
 def test_valkey_refuses_rather_than_forgets() -> None:
     command = SERVICES["valkey"]["command"]
     assert command[command.index("--maxmemory-policy") + 1] == "noeviction"

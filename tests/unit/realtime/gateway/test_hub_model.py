@@ -316,6 +316,11 @@ class Model(RuleBasedStateMachine):
     def break_off(self, node: int) -> None:
         self.bus.nodes[node].lose()
 
+    @rule(node=st.integers(0, 1))
+    def go_silent(self, node: int) -> None:
+        """Nothing is heard any more, and nobody is told."""
+        self.bus.nodes[node]._listeners.clear()
+
     @rule()
     def rebuild(self) -> None:
         self.nodes[0].store.raise_epoch(self.board.key)

@@ -36,6 +36,7 @@ class Told(NamedTuple):
 
 METRICS: Final = (
     Told("Connections", "Count", "now", "rankcast_connections"),
+    Told("Deliveries", "Count", "more", "rankcast_deliveries_total"),
     Told("DeliveriesPerSecond", "Count/Second", "rate", "rankcast_deliveries_total"),
     Told("FramesMerged", "Count", "more", "rankcast_merged_total"),
     Told("Lag", "Seconds", "sample", "rankcast_lag_seconds"),

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,6 +51,7 @@ def test_a_line_says_where_its_metrics_belong_and_what_they_are() -> None:
                     "Dimensions": [["AutoScalingGroupName"]],
                     "Metrics": [
                         {"Name": "Connections", "Unit": "Count"},
+                        {"Name": "Deliveries", "Unit": "Count"},
                         {"Name": "DeliveriesPerSecond", "Unit": "Count/Second"},
                     ],
                 }
@@ -57,8 +60,21 @@ def test_a_line_says_where_its_metrics_belong_and_what_they_are() -> None:
         "AutoScalingGroupName": "rankcast-nodes",
         "Node": "a-1",
         "Connections": 7,
+        "Deliveries": 500.0,
         "DeliveriesPerSecond": 50.0,
     }
+
+
+def test_what_the_templates_watch_and_scale_by_is_told() -> None:
+    folder = Path(__file__).parent.parent.parent.parent / "infra" / "aws"
+    watched: set[str] = set()
+    for name in ("watching.yaml", "nodes.yaml"):
+        text = (folder / name).read_text()
+        watched |= set(re.findall(r"Namespace: Rankcast\n\s+MetricName: (\w+)", text))
+        for line in re.findall(r'\["Rankcast", .*', text):
+            watched |= set(re.findall(r'\["Rankcast", "(\w+)"', line)) | set(re.findall(r'\["\.", "(\w+)"', line))
+    assert watched >= {"Connections", "Lag", "Drift", "Refused", "Resyncs", "Deliveries", "FramesMerged"}
+    assert watched <= {metric.name for metric in METRICS}
 
 
 def test_counters_tell_what_came_since_the_last_line() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from infra.picture_pillow import squares
+from infra.picture_process import PictureProcess
 from realtime.core.errors import PictureRefused
 from realtime.core.pictures import SIZES
 
@@ -26,11 +26,12 @@ log = structlog.get_logger()
 
 
 class Studio:
-    """Makes pictures of uploads, one at a time: one that unfolds to the most that is taken fills a quarter of a gigabyte."""
+    """Makes pictures of uploads, one at a time: one that unfolds to the most that is taken fills half a gigabyte."""
 
-    def __init__(self, pictures: Pictures, players: Players) -> None:
+    def __init__(self, pictures: Pictures, players: Players, process: PictureProcess | None = None) -> None:
         self._pictures = pictures
         self._players = players
+        self._process = process or PictureProcess()
         self._one = asyncio.Lock()
 
     async def take(self, upload: Upload) -> bool:
@@ -44,7 +45,7 @@ class Studio:
                 if content is None:
                     return False
                 upload.check(content)
-                made = await asyncio.to_thread(squares, content, SIZES)
+                made = await self._process.squares(content, SIZES)
             except PictureRefused as refusal:
                 log.warning("picture refused", player=upload.player, reason=str(refusal))
                 await self._pictures.discard(upload)

@@ -4,7 +4,7 @@ import io
 import random
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from infra.picture_pillow import MAX_SIDE, squares
 from realtime.core.errors import PictureRefused
@@ -121,3 +121,42 @@ def _png(made: Image.Image) -> bytes:
     written = io.BytesIO()
     made.save(written, "PNG")
     return written.getvalue()
+
+
+def test_sixteen_bits_of_grey_are_as_bright_as_eight() -> None:
+    for grey, seen in ((0, 0), (40_000, 156), (65_535, 255)):
+        made = opened(squares(_png(Image.new("I;16", (90, 90), grey)), (64,))[64])
+        assert near(made.convert("RGB").getpixel((32, 32)), (seen, seen, seen))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_every_mode_of_a_png_is_read(mode: str) -> None:
+    white = Image.new("RGB", (90, 90), (255, 255, 255)).convert(mode)
+    assert near(opened(squares(_png(white), (64,))[64]).convert("RGB").getpixel((32, 32)), (255, 255, 255))
+
+
+def test_four_inks_are_read() -> None:
+    written = io.BytesIO()
+    Image.new("CMYK", (90, 90), (0, 255, 255, 0)).save(written, "JPEG")
+    assert near(opened(squares(written.getvalue(), (64,))[64]).convert("RGB").getpixel((32, 32)), (255, 0, 0))
+
+
+def _red_is_blue() -> bytes:
+    """A profile in which what is written as red is blue."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+@pytest.mark.parametrize("colour", [RED, (*RED, 255)])
+def test_colours_are_those_that_the_profile_means(colour: tuple[int, ...]) -> None:
+    sent = picture("PNG", colour=colour, icc_profile=_red_is_blue())
+    red, _, blue = opened(squares(sent, (64,))[64]).convert("RGB").getpixel((32, 32))  # type: ignore[misc]
+    assert (red < 60, blue > 200) == (True, True)
+
+
+@pytest.mark.parametrize("profile", [b"x" * 200, b"\0", _red_is_blue()[:300]], ids=["noise", "nothing", "cut off"])
+def test_a_broken_profile_changes_nothing(profile: bytes) -> None:
+    made = opened(squares(picture("PNG", icc_profile=profile), (64,))[64])
+    assert near(made.convert("RGB").getpixel((32, 32)), RED)

@@ -45,6 +45,7 @@ class Gate:
 
     drain: begins to send the live ones away, and calls back when they are gone.
     answering: is told of each request that is begun (1) and answered (-1), but for answers that have no end.
+    refused: is told of each connection for which there is no room.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Gate:
         room: int,
         drain: Callable[[Callable[[], None]], None],
         answering: Callable[[int], None],
+        refused: Callable[[], None],
     ) -> None:
         self.answering = answering
+        self.refused = refused
         self.in_flight = 0
         """WebSocket handshakes that are being answered."""
         self._most = in_flight
@@ -206,6 +209,7 @@ class Arrival(asyncio.Protocol):
         """Wait for what it says."""
         self._transport = cast("asyncio.Transport", transport)
         if not self._gate.open(self):
+            self._gate.refused()
             self.refuse(_FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature

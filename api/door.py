@@ -36,7 +36,7 @@ class Door:
         self.admitted = 0
         """Live connections, and handshakes that become one."""
         self.refused = 0
-        """Handshakes that were not let in for want of room, here or for their address."""
+        """Connections and handshakes that were not let in for want of room, here or for their address."""
         self._drain = drain
         self._origins = frozenset(settings.origins)
         self._room = settings.max_connections

@@ -24,7 +24,7 @@ _GRACE: Final = 5
 def config(app: Starlette, settings: Settings) -> uvicorn.Config:
     """The configuration. The loop is the caller's.
 
-    `app.state.door` is asked to drain when the server shuts down; `app.state.answering` is told of each request that begins
+    `app.state.door` is asked to drain when the server shuts down, and counts who finds no room; `app.state.answering` is told of each request that begins
     (1) and ends (-1).
     """
 
@@ -34,12 +34,16 @@ def config(app: Starlette, settings: Settings) -> uvicorn.Config:
     def answering(change: int) -> None:
         app.state.answering(change)
 
+    def refused() -> None:
+        app.state.door.refused += 1
+
     gate: Any = Gate(
         in_flight=settings.handshakes_in_flight,
         timeout=settings.handshake_timeout,
         room=settings.max_connections,
         drain=drain,
         answering=answering,
+        refused=refused,
     )
     return uvicorn.Config(
         app,

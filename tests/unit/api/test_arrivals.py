@@ -166,6 +166,7 @@ async def test_who_finds_no_room_is_told_when_to_come_back() -> None:
         async with connected(node.port) as wire:
             assert await wire.status() == 503
             assert b"Retry-After: 1" in wire.head
+        assert node.door.refused == 1
 
 
 async def test_handshakes_are_answered_so_many_at_a_time_in_the_order_in_which_they_came() -> None:

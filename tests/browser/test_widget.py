@@ -220,7 +220,7 @@ async def test_a_screen_reader_finds_a_table_and_is_told_of_a_new_leader_only(
             await until_players(screen, "ann", "bob", "cat")
             # What came within eight seconds waits, and is one sentence of each subject then.
             assert await screen.page.evaluate("said") == ["bob leads with 11."]
-            await screen.page.wait_for_function("said.length === 2")
+            await screen.page.wait_for_function("() => said.length === 2")
             sentences = (await said.inner_text()).removesuffix(".").split(". ")
             assert sorted(sentences) == ["ann leads with 14", "bob is now at rank 2"]
 

@@ -1,0 +1,176 @@
+"""The widget where much happens. How smooth it is on a quiet machine is told by `python -m tests.benchmarks widget`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from websockets.asyncio.server import serve
+
+from realtime.core import delta, messages
+from realtime.core.model import RankMode, Row
+from realtime.core.window import Window
+from tests.browser import pace
+from tests.browser.embedding import Site, serving, shown, until_players
+from tests.browser.serving import create, service, submit
+from tests.harness import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.browser.conftest import Opens
+    from tests.harness import Stack
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+WIDGET = '<live-leaderboard board="arcade" limit="100"></live-leaderboard>'
+SECONDS = 20
+DELTAS = 10_000
+BURST = 50
+SLACK = 300_000
+"""Bytes that a heap is more or less by chance."""
+# Rows that were ever there: each is remembered, and told apart.
+ROWS_EVER = """(widget) => {
+  const body = widget.shadowRoot.querySelector(".body");
+  const ever = (window.ever = new Set(body.children));
+  new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach((node) => ever.add(node))))
+    .observe(body, { childList: true });
+}"""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    yield from serving()
+
+
+async def test_twenty_updates_a_second_on_a_hundred_rows_leave_the_page_idle_most_of_the_time(
+    stack: Stack, open_page: Opens, site: Site, record_property: Any
+) -> None:
+    async with service(stack) as node:
+        await create(node, "arcade", {"columns": [{"name": "points"}]})
+        await submit(node, "arcade", *pace.rows(random.Random(1), pace.ROWS))
+        await stack.settled()
+        async with open_page(site.embed(node, WIDGET)) as screen:
+            widget = screen.page.locator("live-leaderboard")
+            await widget.locator(".line").nth(pace.ROWS - 1).wait_for()
+            await widget.evaluate(ROWS_EVER)
+            watch = await pace.Watch.on(screen.page)
+            await pace.drive(node, "arcade", SECONDS)
+            seen = await watch.pace()
+            await stack.settled()
+
+            async def as_the_service_says() -> bool:
+                top = (await node.http.get("/v1/boards/arcade/top?limit=100")).json()
+                read = await shown(screen)
+                wanted = [entry["player"] for entry in top["entries"]]
+                return bool(
+                    read["version"] == f"{top['epoch']}/{top['version']}"
+                    and [row["player"] for row in read["rows"]] == wanted
+                )
+
+            await eventually(as_the_service_says)
+            ever = await screen.page.evaluate("() => ever.size")
+        record_property("pace", str(seen))
+        print(seen)
+        # It drew what came, at most once a frame, with the rows that it has; and had time for much else.
+        assert 10 < seen.changes <= seen.frames
+        assert ever == pace.ROWS
+        assert seen.busy < seen.seconds / 2
+
+
+class Told:
+    """A node as one client sees it: a board of a hundred, and a change each time one is asked for."""
+
+    def __init__(self) -> None:
+        self.chance = random.Random(8)
+        self.held = Window(1, 1, pace.ROWS + 50, ())
+        self.rows = {f"p{number:03}": self._row(number) for number in range(pace.ROWS + 50)}
+        self.held = Window(1, 1, len(self.rows), self._best())
+        self.wanted = 0
+        self.more = asyncio.Event()
+
+    async def speak(self, socket: Any) -> None:
+        """To one that connects."""
+        await socket.send(messages.welcome(25, 50), text=True)
+        telling = None
+        try:
+            async for text in socket:
+                request = orjson.loads(text)
+                if request["op"] == "ping":
+                    await socket.send(messages.pong(), text=True)
+                elif request["op"] == "subscribe":
+                    telling = asyncio.create_task(self._tell(socket, request["id"]))
+        finally:
+            if telling is not None:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+
+    async def _tell(self, socket: Any, request: int) -> None:
+        topic = "arcade/top/100"
+        await socket.send(messages.subscribed(request, topic, "snapshot"), text=True)
+        await socket.send(messages.snapshot(topic, self.held, 100, RankMode.COMPETITION), text=True)
+        while True:
+            await self.more.wait()
+            if self.held.version >= self.wanted:
+                self.more.clear()
+                continue
+            before = self.held
+            self._change()
+            ops = delta.diff(before.rows, self.held.rows)
+            await socket.send(messages.delta(topic, self.held, before.version, ops), text=True)
+            if self.held.version % BURST == 0:
+                # Several frames of the page lie between, each with something to draw.
+                await asyncio.sleep(0.03)
+
+    def _change(self) -> None:
+        number = self.chance.randrange(len(self.rows))
+        self.rows[f"p{number:03}"] = self._row(number)
+        self.held = Window(1, self.held.version + 1, len(self.rows), self._best())
+
+    def _row(self, number: int) -> Row:
+        points = self.chance.randrange(1_000_000)
+        seq = self.held.version + number
+        return Row(f"p{number:03}", b"%09d" % (1_000_000 - points), (points,), seq, f"Player {number}")
+
+    def _best(self) -> tuple[Row, ...]:
+        return tuple(sorted(self.rows.values(), key=lambda row: (row.key, row.player))[: pace.ROWS])
+
+
+async def test_ten_thousand_changes_leave_nothing_behind(stack: Stack, open_page: Opens, site: Site) -> None:
+    told = Told()
+    # The page's files are a node's; what it hears is said faster than any board moves.
+    async with service(stack) as node, serve(told.speak, "127.0.0.1", 0, subprotocols=["rankcast.v1.json"]) as server:  # type: ignore[list-item]
+        await create(node, "arcade", {"columns": [{"name": "points"}]})
+        address = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        page = site.embed(node, WIDGET.replace(">", f' src="{address}">', 1), another=address)
+        async with open_page(
+            page, allowed=lambda problem: "ERR_" in problem or "CORS" in problem or "426" in problem
+        ) as screen:
+            await until_players(screen, *(row.player for row in told.held.rows))
+            watch = await pace.Watch.on(screen.page)
+
+            async def kept_after(version: int) -> dict[str, float]:
+                told.wanted = version
+                told.more.set()
+                await screen.page.wait_for_function(
+                    "(wanted) => document.querySelector('live-leaderboard').state?.version === wanted",
+                    arg=version,
+                    timeout=150_000,
+                )
+                # What glides has come to rest, and is held by nobody.
+                await screen.page.wait_for_function(
+                    "() => document.querySelector('live-leaderboard').shadowRoot.getAnimations().length === 0"
+                )
+                await until_players(screen, *(row.player for row in told.held.rows))
+                return await watch.kept()
+
+            first = await kept_after(DELTAS // 5)
+            last = await kept_after(DELTAS)
+            grown = {name: last[name] - first[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+            print(grown)
+            assert grown["JSHeapUsedSize"] < SLACK
+            assert grown["Nodes"] <= 40
+            assert grown["JSEventListeners"] <= 0

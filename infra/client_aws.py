@@ -32,9 +32,7 @@ class AwsClient:
         self._bound = 2 * tries * (seconds + min(seconds, _CONNECT))
 
     @classmethod
-    def open(
-        cls, service: str, settings: Settings, *, threads: int, seconds: float, tries: int, **config: Any
-    ) -> Self:
+    def open(cls, service: str, settings: Settings, *, threads: int, seconds: float, tries: int, **config: Any) -> Self:
         """A client of `service` in the settings' region; `config` is botocore's, beside that.
 
         It connects at its first call. Takes a while: not for the loop.
@@ -58,9 +56,7 @@ class AwsClient:
         self._client.close()
 
 
-def make_client(
-    service: str, settings: Settings, *, threads: int, seconds: float, tries: int, **config: Any
-) -> Any:
+def make_client(service: str, settings: Settings, *, threads: int, seconds: float, tries: int, **config: Any) -> Any:
     """A boto3 client for `threads` threads: who is off the loop may call it as it is."""
     from boto3.session import Session  # noqa: PLC0415 - half a second, for those who are on AWS
     from botocore.config import Config  # noqa: PLC0415 - likewise

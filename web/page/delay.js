@@ -22,8 +22,9 @@ const SLOWEST_MS = 400;
  * @returns {{player: string, seq: import("../client/index.d.ts").Int} | null} the newest score of the step; null: there is none in sight
  */
 export function newest(before, after) {
-  const known = new Map(before.entries.map(({ player, seq }) => [player, seq]));
-  const scored = after.entries.filter(({ player, seq }) => known.get(player) !== seq);
+  const known = before.entries.reduce((most, { seq }) => Math.max(most, Number(seq)), 0);
+  // Whoever comes into sight as others leave it may have scored long ago.
+  const scored = after.entries.filter(({ seq }) => Number(seq) > known);
   return scored.reduce(
     (latest, entry) => (latest === null || Number(entry.seq) > Number(latest.seq) ? entry : latest),
     /** @type {import("../client/index.d.ts").Entry | null} */ (null),

@@ -55,8 +55,10 @@ export class Race {
   #draw() {
     if (document.visibilityState !== "visible") return;
     const watched = this.#runners();
+    const runners = watched.length > 0 ? watched : this.#leaders();
     write(this.#title, watched.length > 0 ? "Rank over time" : "The race for the top");
-    this.#plot.show(watched.length > 0 ? watched : this.#leaders(), this.#tracks, performance.now());
+    byId("race").hidden = runners.length === 0;
+    this.#plot.show(runners, this.#tracks, performance.now());
   }
 
   /** @returns {Runner[]} */

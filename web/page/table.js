@@ -21,7 +21,7 @@ const LEADERS = 3;
 const FARTHEST = 14;
 /** Characters of all score columns beside which a name still has room on a phone. */
 const ROOMY = 17;
-/** Characters that even a line of their own on a phone cannot hold: then values, too, may be cut. */
+/** Characters that even a line of their own on a phone cannot hold: then values behind the first may be cut. */
 const BOUNDLESS = 36;
 
 export class BoardTable {
@@ -261,7 +261,7 @@ export class BoardTable {
   #fitColumns(rows) {
     const widths = widthsOf(this.#columns, rows.map(({ texts }) => texts));
     const total = widths.reduce((sum, { values, heading }) => sum + Math.max(values, heading), 0);
-    const template = widths.map((width) => track(width, total)).join(" ");
+    const template = widths.map((width, column) => track(width, column > 0 && total > BOUNDLESS)).join(" ");
     if (template === this.#template) return;
     this.#template = template;
     this.#table.style.setProperty("--scores", template);
@@ -278,10 +278,10 @@ const playerAt = (target) =>
 
 /**
  * @param {import("./widths.js").Width} width
- * @param {number} total of all columns
+ * @param {boolean} yields values, too, may be cut
  * @returns {string} a grid track: where room is short the heading gives way, not the values
  */
-function track({ values, heading }, total) {
-  const least = total > BOUNDLESS ? 0 : values;
+function track({ values, heading }, yields) {
+  const least = yields ? 0 : values;
   return `minmax(${least.toFixed(2)}ch, ${Math.max(values, heading).toFixed(2)}ch)`;
 }

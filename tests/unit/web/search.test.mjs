@@ -66,4 +66,5 @@ test("the score that is measured is the newest of a step, if one is in sight", (
   assert.equal(newest(state(["a", 1], ["b", 2]), state(["b", 9], ["a", 8])).player, "b");
   assert.equal(newest(state(["a", 1]), state(["c", 5], ["a", 1])).player, "c");
   assert.equal(newest(state(["a", 1], ["b", 2]), state(["b", 2], ["a", 1])), null);
+  assert.equal(newest(state(["a", 7], ["b", 8]), state(["b", 8], ["old", 3])), null);
 });

@@ -15,6 +15,8 @@ import { Line } from "./line.js";
 
 /** Longer ways than this many rows are cut. */
 const FARTHEST = 12;
+/** Characters of all scores beside which a name still has room on a phone. */
+const ROOMY = 17;
 /** Rows that wait for another player, at the most. */
 const SPARE = 20;
 
@@ -200,7 +202,8 @@ export class Lines {
     const said = [rank, ...widths].join(" ");
     if (said === this.#widths) return;
     this.#widths = said;
-    const { style } = /** @type {HTMLElement} */ (this.#body.parentElement);
+    const { style, classList } = /** @type {HTMLElement} */ (this.#body.parentElement);
+    classList.toggle("broad", widths.reduce((sum, width) => sum + width, 0) > ROOMY);
     style.setProperty("--rank-width", `${rank}ch`);
     widths.forEach((width, index) => style.setProperty(`--score-${index}`, `${width.toFixed(2)}ch`));
   }

@@ -467,6 +467,11 @@ ${SCORES}
   .country { display: none; }
 }
 
+/* Scores that leave no room for a name: the first, by which the board is ordered, stays. */
+@container (max-width: 30em) {
+  .broad .score:not(.score-0) { display: none; }
+}
+
 @container (max-width: 22em) {
   .frame { --edge: var(--leaderboard-edge, 0.75em); --gap: 0.5em; }
 }

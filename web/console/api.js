@@ -76,14 +76,10 @@ export class Api {
    * @param {string} player
    */
   async remove(board, player) {
-    const path = `/v1/boards/${encodeURIComponent(board)}/players/${encodeURIComponent(player)}`;
-    const { seq } = await this.#ask("DELETE", path);
-    try {
-      await this.#ask("GET", `${path}?after=${encodeURIComponent(player)}:${seq}`);
-    } catch (error) {
-      // Unknown is what a removed player should be; anything else comes right by itself.
-      if (!(error instanceof Problem)) throw error;
-    }
+    const path = `/v1/boards/${encodeURIComponent(board)}`;
+    const { seq } = await this.#ask("DELETE", `${path}/players/${encodeURIComponent(player)}`);
+    // Removed it is, and ranked no more in a moment: a ranking that takes longer than is waited for comes right by itself.
+    await this.#ask("POST", `${path}/ranks?after=${encodeURIComponent(player)}:${seq}`, { players: [player] }).catch(() => {});
   }
 
   /** @returns {Promise<DeadLetter[]>} */

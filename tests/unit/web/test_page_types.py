@@ -10,7 +10,7 @@ from tests.web_tools import WEB, run
 
 STRICT = ["--strict", "--noEmit", "--allowJs", "--checkJs", "--target", "es2023", "--module", "nodenext"]
 STRICT += ["--lib", "es2023,dom,dom.iterable,dom.asynciterable"]
-FOLDERS = ["page", "overlay", "console"]
+FOLDERS = ["page", "widget", "overlay", "console"]
 
 
 def test_the_modules_of_the_pages_are_as_their_types_say() -> None:

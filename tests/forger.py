@@ -19,9 +19,11 @@ from infra.local.issuer import LocalIssuer
 class Forger:
     """Makes tokens the issuer would never make, some of them signed with its own key."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time, beyond: int = 31) -> None:
+        """`beyond`: by how many seconds a token's times miss what is allowed; with a clock that runs, more than a test takes."""
         self.issuer = LocalIssuer(folder, clock=clock)
         self.clock = clock
+        self.beyond = beyond
         self.folder = folder
         self.pem = (folder / "key.pem").read_text()
         self.public = orjson.loads((folder / "jwks.json").read_bytes())["keys"][0]
@@ -75,7 +77,7 @@ def respelled(token: str) -> str:
 
 def stranger(forger: Forger, folder: Path) -> str:
     """A token signed by another issuer's key, under the name of ours."""
-    other = Forger(folder, forger.clock)
+    other = Forger(folder, forger.clock, forger.beyond)
     other.public = forger.public
     return other.signed()
 
@@ -111,9 +113,9 @@ UNKEYED: dict[str, Callable[[Forger], str]] = {
 }
 
 KEYED: dict[str, Callable[[Forger], str]] = {
-    "expired": lambda f: f.issuer.token("player", "E10", lifetime=-31),
-    "not yet valid": lambda f: f.signed(nbf=f.now + 31),
-    "issued in the future": lambda f: f.signed(iat=f.now + 31),
+    "expired": lambda f: f.issuer.token("player", "E10", lifetime=-f.beyond),
+    "not yet valid": lambda f: f.signed(nbf=f.now + f.beyond),
+    "issued in the future": lambda f: f.signed(iat=f.now + f.beyond),
     "wrong issuer": lambda f: f.signed(iss="https://elsewhere.test"),
     "an id token": lambda f: f.signed(token_use="id", aud="rankcast"),
     "wrong client": lambda f: f.signed(client_id="other"),

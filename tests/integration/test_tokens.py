@@ -41,7 +41,7 @@ def refusal(answer: httpx.Response) -> tuple[Any, ...]:
 async def test_every_forged_token_is_refused_with_the_same_problem_at_both_doors(
     held: HeldStack, tmp_path_factory: pytest.TempPathFactory, board: str
 ) -> None:
-    forger = Forger(tmp_path_factory.mktemp("forger"))
+    forger = Forger(tmp_path_factory.mktemp("forger"), beyond=600)
     settings = {"issuer": forger.issuer.issuer, "jwks_url": forger.issuer.jwks_url}
     async with held.node(**settings) as node, HeldWatcher.talking(node.live_url) as watcher:
         node.http.headers = httpx.Headers(bearer(forger.issuer.token("admin")))

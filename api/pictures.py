@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
@@ -52,7 +53,7 @@ async def ticket(request: Request) -> Response:
         raise FieldInvalid("a ticket is asked for with content_type and sha256")
     if not isinstance(document["sha256"], str):
         raise FieldInvalid("sha256 is 64 hexadecimal digits in lower case")
-    upload = Upload(player, document["sha256"])
+    upload = Upload(player, document["sha256"], time.time_ns() // 1_000_000)
     content_type = check_type(document["content_type"])
     if service.pictures is None:
         raise PicturesOff("this service keeps no pictures")

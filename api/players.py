@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from api.service import Service
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
-_FIELDS: Final = {"name", "country"}
+_FIELDS: Final = {"name", "country", "picture"}
 
 
 async def put(request: Request) -> Response:
@@ -33,12 +34,18 @@ async def put(request: Request) -> Response:
         raise Forbidden("a player edits its own profile only")
     document = await read_json(request, service.settings.max_body)
     if not isinstance(document, dict) or not document.keys() <= _FIELDS:
-        raise FieldInvalid("a profile has name and country")
+        raise FieldInvalid("a profile has name, country and picture")
     if "name" in document:
         check_name(document["name"])
     country = document.get("country")
     if country is not None and not (isinstance(country, str) and _COUNTRY.fullmatch(country)):
         raise FieldInvalid("country is two capital letters (ISO 3166-1)")
+    takes_picture_away = "picture" in document
+    if document.pop("picture", None) is not None:
+        raise FieldInvalid("picture can only be null here: a new one is uploaded")
+    if takes_picture_away:
+        # As of now: what was uploaded before and is not looked at yet does not bring one back.
+        await service.players.portray(player, None, time.time_ns() // 1_000_000)
     profile = await service.players.put(player, document)
     service.rang()
     fields = {"name": profile.name, "country": profile.country, "picture": profile.picture, "seq": profile.seq}

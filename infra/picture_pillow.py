@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MAX_PIXELS: Final = 25_000_000
 """A picture that unfolds to more is refused: 100 MB of memory."""
-MAX_PHOTO: Final = 200_000_000
-"""Likewise for a JPEG, which can be unfolded to an eighth of its sides."""
+MAX_PHOTO: Final = 150_000_000
+"""Likewise for a JPEG, which can be unfolded to an eighth of its sides; a progressive one takes three to six bytes a pixel all the same."""
 MAX_SIDE: Final = 20_000
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")

@@ -9,7 +9,8 @@ import secrets
 import time
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from itertools import islice
+from heapq import nsmallest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from realtime.core.errors import PictureRefused, PicturesUnavailable, TicketInvalid
@@ -66,18 +67,18 @@ class FolderPictures:
         return hmac.new(self._secret, message.encode(), sha256).hexdigest()
 
     async def waiting(self, limit: int) -> list[Upload]:
-        """At most so many of the uploads that nobody has looked at; what is none is taken away."""
+        """At most so many of the uploads that nobody has looked at, the oldest first; what is none is taken away."""
         return await asyncio.to_thread(self._waiting, limit)
 
     def _waiting(self, limit: int) -> list[Upload]:
         with _wrapped():
             found = []
-            for path in islice((self._folder / "uploads").glob("*/*"), limit):
+            for path in (self._folder / "uploads").glob("*/*"):
                 try:
                     found.append(upload_of(path.relative_to(self._folder).as_posix()))
                 except PictureRefused:
                     path.unlink(missing_ok=True)
-            return found
+            return nsmallest(limit, found, key=attrgetter("at"))
 
     async def uploaded(self, upload: Upload) -> bytes | None:
         """See the port."""

@@ -27,6 +27,7 @@ _WRITE_PROFILE: Final = """
 UPDATE player SET name = $2, country = $3, picture = $4, seq = nextval('change_seq') WHERE player = $1
 RETURNING name, country, picture, seq
 """
+_PORTRAY: Final = "UPDATE player SET picture_at = $2 WHERE player = $1 AND picture_at <= $2 RETURNING picture_at"
 _ENTRIES: Final = "SELECT board_id, season, seq, sort_key, metadata FROM entry WHERE player = $1 AND seq > 0"
 
 
@@ -40,17 +41,17 @@ class PostgresPlayers:
         """Set fields (name, country, picture) of a profile and show it on each of the player's boards."""
         with wrapped():
             async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute("INSERT INTO player (player) VALUES ($1) ON CONFLICT DO NOTHING", player)
-                old = _profile(await connection.fetchrow(f"{_PROFILE} FOR NO KEY UPDATE", player))
-                wanted = {"name": old.name, "country": old.country, "picture": old.picture, **fields}
-                if (wanted["name"], wanted["country"], wanted["picture"]) == (old.name, old.country, old.picture):
-                    return old
-                row = await connection.fetchrow(
-                    _WRITE_PROFILE, player, wanted["name"], wanted["country"], wanted["picture"]
-                )
-                profile = _profile(row)
-                await _announce(connection, player, profile)
-                return profile
+                return await _put(connection, player, await _lock(connection, player), fields)
+
+    async def portray(self, player: str, picture: str | None, at: int) -> bool:
+        """Set the picture, or take it away, as asked for at this time; False where it is by what was asked for later."""
+        with wrapped():
+            async with self._pool.acquire() as connection, connection.transaction():
+                old = await _lock(connection, player)
+                if await connection.fetchval(_PORTRAY, player, at) is None:
+                    return False
+                await _put(connection, player, old, {"picture": picture})
+                return True
 
     async def get(self, player: str) -> Profile:
         """A player's profile; the empty one for who never set any."""
@@ -72,6 +73,22 @@ class PostgresPlayers:
                 change = Change(player, seq, b"", profile.seq, record.display(profile))
                 await connection.execute("INSERT INTO outbox (payload) VALUES ($1)", outbox.encode({key: [change]}))
                 return seq
+
+
+async def _lock(connection: Connection, player: str) -> Profile:
+    """The profile, which nobody else may write until the transaction ends."""
+    await connection.execute("INSERT INTO player (player) VALUES ($1) ON CONFLICT DO NOTHING", player)
+    return _profile(await connection.fetchrow(f"{_PROFILE} FOR NO KEY UPDATE", player))
+
+
+async def _put(connection: Connection, player: str, old: Profile, fields: Mapping[str, str | None]) -> Profile:
+    wanted = {"name": old.name, "country": old.country, "picture": old.picture, **fields}
+    shown = wanted["name"], wanted["country"], wanted["picture"]
+    if shown == (old.name, old.country, old.picture):
+        return old
+    profile = _profile(await connection.fetchrow(_WRITE_PROFILE, player, *shown))
+    await _announce(connection, player, profile)
+    return profile
 
 
 async def _announce(connection: Connection, player: str, profile: Profile) -> None:

@@ -70,6 +70,8 @@ class MemoryStore:
     written: dict[tuple[BoardKey, str], float] = field(default_factory=dict)
     """When a player's entry got its seq."""
     profiles: dict[str, Profile] = field(default_factory=dict)
+    portrayed: dict[str, int] = field(default_factory=dict)
+    """When a player's picture was asked for."""
     answers: dict[bytes, Answered] = field(default_factory=dict)
     outbox: dict[int, Waiting] = field(default_factory=dict)
     rebuilding: set[BoardKey] = field(default_factory=set)
@@ -237,6 +239,14 @@ class MemoryPlayers:
         if boards:
             self._store.announce({board.key: [self._store.change(board, player)] for board in boards})
         return profile
+
+    async def portray(self, player: str, picture: str | None, at: int) -> bool:
+        """See the port."""
+        if at < self._store.portrayed.get(player, 0):
+            return False
+        self._store.portrayed[player] = at
+        await self.put(player, {"picture": picture})
+        return True
 
     async def get(self, player: str) -> Profile:
         """See the port."""

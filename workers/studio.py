@@ -35,7 +35,7 @@ class Studio:
         self._one = asyncio.Lock()
 
     async def take(self, upload: Upload) -> bool:
-        """Show the upload as its player's picture; False where it was refused or is gone.
+        """Show the upload as its player's picture; False where it was refused, is gone, or a later one is shown.
 
         May be called again for the same upload. Raises PicturesUnavailable, StoreUnavailable.
         """
@@ -51,9 +51,9 @@ class Studio:
                 await self._pictures.discard(upload)
                 return False
         await self._pictures.publish(upload, made)
-        await self._players.put(upload.player, {"picture": upload.address})
+        taken = await self._players.portray(upload.player, upload.address, upload.at)
         await self._pictures.discard(upload)
-        return True
+        return taken
 
 
 async def sweep(studio: Studio, folder: FolderPictures) -> int:

@@ -1,6 +1,7 @@
 """Pictures of players: what may be uploaded, under which key, and where what is made of it is found.
 
-A key names the player and the content (its SHA-256), so that an address never shows another picture than it did.
+A key names the player, the content (its SHA-256), so that an address never shows another picture than it did, and when the ticket for it
+was given, so that of several uploads the one that was asked for last is shown, whichever is looked at last.
 """
 
 from __future__ import annotations
@@ -25,16 +26,19 @@ TICKET_SECONDS: Final = 300
 """How long a ticket holds."""
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_KEY: Final = re.compile(r"uploads/([A-Za-z0-9_.-]{1,64})/([0-9a-f]{64})")
+_KEY: Final = re.compile(r"uploads/([A-Za-z0-9_.-]{1,64})/([0-9]{13})-([0-9a-f]{64})")
 _SHORT: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Somebody's picture as it was sent. `digest` is the SHA-256 of its bytes in hexadecimal. Raises FieldInvalid."""
+    """Somebody's picture as it was sent. `digest` is the SHA-256 of its bytes in hexadecimal, `at` the Unix time in milliseconds at
+    which the ticket for it was given. Raises FieldInvalid.
+    """  # noqa: D205 - one thought
 
     player: str
     digest: str
+    at: int
 
     def __post_init__(self) -> None:
         if not self.player.strip("."):
@@ -46,7 +50,7 @@ class Upload:
     @property
     def key(self) -> str:
         """Where the upload is kept until it was looked at."""
-        return f"uploads/{self.player}/{self.digest}"
+        return f"uploads/{self.player}/{self.at:013}-{self.digest}"
 
     def made(self, size: int) -> str:
         """Where the square of so many pixels is kept, for good."""
@@ -70,7 +74,7 @@ def upload_of(key: str) -> Upload:
     match = _KEY.fullmatch(key)
     if match is None or not match[1].strip("."):
         raise PictureRefused(f"{key!r} is no upload")
-    return Upload(match[1], match[2])
+    return Upload(match[1], match[3], int(match[2]))
 
 
 def check_type(content_type: object) -> str:

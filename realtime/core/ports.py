@@ -117,6 +117,13 @@ class Players(Protocol):
         """Set fields (name, country, picture) of a profile."""
         ...
 
+    async def portray(self, player: str, picture: str | None, at: int) -> bool:
+        """Set the picture of a profile, or take it away, as was asked for at this Unix time in milliseconds.
+
+        False, and nothing is done, where it was set or taken away by what was asked for later.
+        """
+        ...
+
     async def get(self, player: str) -> Profile:
         """A player's profile."""
         ...

@@ -14,7 +14,7 @@ CONTENT = b"\x89PNG a picture \x00\xff\r\n--x"
 
 
 def upload(player: str = "ann", content: bytes = CONTENT) -> Upload:
-    return Upload(player, sha256(content).hexdigest())
+    return Upload(player, sha256(content).hexdigest(), 1_764_100_000_123)
 
 
 async def test_what_is_sent_with_a_ticket_is_there_until_it_is_discarded(pictured: Pictured) -> None:

@@ -123,3 +123,34 @@ async def test_a_removal_on_one_board_leaves_the_others(stored: Stored, board: B
     await stored.players.remove(board, "ada")
     assert await standing(stored, board) == {}
     assert list(await standing(stored, other)) == ["ada"]
+
+
+async def test_the_picture_that_was_asked_for_last_stays_whichever_comes_last(stored: Stored, board: Board) -> None:
+    await take(stored, submission(board, "ada", 1, 1))
+    await stored.players.put("ada", {"name": "Ada"})
+    await stored.sent()
+    assert await stored.players.portray("ada", "late.webp", 20)
+    assert not await stored.players.portray("ada", "early.webp", 10)
+    assert await stored.players.portray("ada", "late.webp", 20), "the same once more is no other"
+    profile = await stored.players.get("ada")
+    assert (profile.name, profile.picture) == ("Ada", "late.webp")
+    states = {board.key: BoardState(board.spec.columns, 1)}
+    sent = await stored.sent()
+    assert len(sent) == 1
+    follow(states, sent)
+    (row,) = states[board.key].window().rows
+    assert row.picture == "late.webp"
+
+
+async def test_a_picture_that_was_taken_away_is_not_brought_back_by_an_older_one(stored: Stored) -> None:
+    assert await stored.players.portray("ada", "a.webp", 10)
+    assert await stored.players.portray("ada", None, 20)
+    assert not await stored.players.portray("ada", "b.webp", 15)
+    assert (await stored.players.get("ada")).picture is None
+    assert await stored.players.portray("ada", "b.webp", 21)
+    assert (await stored.players.get("ada")).picture == "b.webp"
+
+
+async def test_pictures_at_once_end_with_the_one_that_was_asked_for_last(stored: Stored) -> None:
+    await asyncio.gather(*(stored.players.portray("ada", f"{at}.webp", at) for at in (3, 9, 1, 7, 5)))
+    assert (await stored.players.get("ada")).picture == "9.webp"

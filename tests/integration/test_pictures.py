@@ -96,6 +96,42 @@ async def test_a_second_picture_takes_the_place_of_the_first_under_another_addre
     assert [(await node.http.get(address)).status_code for address in addresses] == [200, 200]
 
 
+async def test_a_picture_is_taken_away_for_all_to_see(node: Node) -> None:
+    await put_board(node, "arcade")
+    await rank_all(node, "arcade", {"ann": 5})
+    async with HeldWatcher.talking(node.live_url) as watcher:
+        await watcher.watch("arcade")
+        given = (await ticket(node, PHOTO)).json()
+        await send(given, PHOTO)
+        await shown(watcher, "ann")
+        profile = (await node.http.put("/v1/players/ann", json={"picture": None, "name": "Ann"})).json()
+        assert (profile["name"], profile["picture"]) == ("Ann", None)
+        await watcher.until(lambda watcher: watcher.entries[0].get("picture") is None)
+    assert problem(await node.http.put("/v1/players/ann", json={"picture": "/x.png"})) == (400, "field_invalid")
+
+
+async def test_of_two_pictures_that_wait_the_later_one_is_shown(held: HeldStack, tmp_path: Path) -> None:
+    """The worker was away, and finds them in any order."""
+    settings = dataclasses.replace(held.settings, pictures_folder=str(tmp_path / "pictures"), poll=0.05)
+    stack = HeldStack(settings, held.issuer)
+    async with stack.node() as node:
+        await put_board(node, "arcade")
+        last = ""
+        for content in (sideways(), PHOTO, picture("PNG", (70, 70))):
+            given = (await ticket(node, content)).json()
+            assert (await send(given, content)).status_code == 204
+            last = given["picture"]
+        async with stack.worker():
+            await rank_all(node, "arcade", {"ann": 5})
+
+            async def all_are_looked_at() -> bool:
+                return not list((tmp_path / "pictures" / "uploads").glob("*/*"))
+
+            await eventually(all_are_looked_at)
+            profile = (await node.http.put("/v1/players/ann", json={"name": "Ann"})).json()
+    assert profile["picture"] == last
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [(SVG, "svg"), (EXECUTABLE, "executable"), (bomb(18_000), "bomb"), (b"GIF89a", "broken")],
@@ -141,7 +177,7 @@ async def test_thirty_megabytes_are_refused_unread(node: Node) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"key": f"uploads/eve/{'0' * 64}"},
+        {"key": f"uploads/eve/{'1' * 13}-{'0' * 64}"},
         {"Content-Type": "text/html"},
         {"expires": "9999999999"},
         {"expires": "never"},

@@ -9,11 +9,12 @@ from realtime.core.pictures import MAX_BYTES, TYPES, Upload, check_type, upload_
 
 CONTENT = b"a picture"
 DIGEST = sha256(CONTENT).hexdigest()
-ANN = Upload("ann", DIGEST)
+AT = 1_764_100_000_123
+ANN = Upload("ann", DIGEST, AT)
 
 
-def test_a_key_names_the_player_and_the_content() -> None:
-    assert ANN.key == f"uploads/ann/{DIGEST}"
+def test_a_key_names_the_player_the_content_and_when_it_was_asked_for() -> None:
+    assert ANN.key == f"uploads/ann/{AT}-{DIGEST}"
     assert upload_of(ANN.key) == ANN
 
 
@@ -26,12 +27,14 @@ def test_what_a_profile_names_is_relative_to_the_service() -> None:
     "key",
     [
         "",
-        f"uploads/ann/{DIGEST[:-1]}",
-        f"uploads/ann/{DIGEST.upper()}",
-        f"uploads/../{DIGEST}",
-        f"uploads/a/b/{DIGEST}",
-        f"pictures/ann/{DIGEST}",
-        f"uploads/ann/{DIGEST}\n",
+        f"uploads/ann/{AT}-{DIGEST[:-1]}",
+        f"uploads/ann/{AT}-{DIGEST.upper()}",
+        f"uploads/../{AT}-{DIGEST}",
+        f"uploads/a/b/{AT}-{DIGEST}",
+        f"pictures/ann/{AT}-{DIGEST}",
+        f"uploads/ann/{AT}-{DIGEST}\n",
+        f"uploads/ann/{DIGEST}",
+        f"uploads/ann/123-{DIGEST}",
     ],
 )
 def test_a_key_that_is_none_of_ours_is_refused(key: str) -> None:
@@ -42,13 +45,13 @@ def test_a_key_that_is_none_of_ours_is_refused(key: str) -> None:
 @pytest.mark.parametrize("player", [".", "..", "..."])
 def test_a_player_whose_id_would_be_a_step_in_an_address_has_no_picture(player: str) -> None:
     with pytest.raises(FieldInvalid):
-        Upload(player, DIGEST)
+        Upload(player, DIGEST, AT)
 
 
 @pytest.mark.parametrize("digest", ["", DIGEST[1:], DIGEST.upper(), DIGEST + "0", f"{DIGEST}\n"])
 def test_a_digest_is_64_hexadecimal_digits(digest: str) -> None:
     with pytest.raises(FieldInvalid):
-        Upload("ann", digest)
+        Upload("ann", digest, AT)
 
 
 def test_only_the_announced_content_passes() -> None:
@@ -61,9 +64,9 @@ def test_only_the_announced_content_passes() -> None:
 def test_more_bytes_than_may_be_are_refused() -> None:
     content = bytes(MAX_BYTES + 1)
     with pytest.raises(PictureRefused, match="bytes"):
-        Upload("ann", sha256(content).hexdigest()).check(content)
+        Upload("ann", sha256(content).hexdigest(), AT).check(content)
     content = content[1:]
-    Upload("ann", sha256(content).hexdigest()).check(content)
+    Upload("ann", sha256(content).hexdigest(), AT).check(content)
 
 
 def test_types_are_those_of_pictures() -> None:

@@ -22,6 +22,7 @@ from tests.emulators import ministack, moto  # noqa: F401 - fixtures
 from tests.harness import Stack
 from tests.packages import functions, packaging  # noqa: F401 - fixtures
 from tests.queues import queues  # noqa: F401 - fixtures
+from tests.xray import xray  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,7 @@ functions on its own Python, next to each other, and has no networks or rights: 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import random
 from collections import Counter
@@ -25,6 +26,7 @@ from tests.acceptance.test_contests import DATA, DOCUMENT, follow, in_postgres, 
 from tests.cloud import Cloud, Layer, Stopped
 from tests.emulators import make_ministack
 from tests.harness import PATIENCE, Node, Stack, Watcher, eventually, without_rank
+from tests.xray import XRay, joined, new_trace
 
 # The package and the layers are made first, and take what pip takes.
 pytestmark = pytest.mark.timeout(240, func_only=True)
@@ -219,3 +221,20 @@ async def test_while_the_queue_stands_still_scores_are_taken_and_afterwards_none
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     assert way.layer.dead() == 0
+
+
+async def test_a_submission_is_one_trace_through_the_packaged_function(way: Way, xray: XRay) -> None:
+    told = {name: getattr(way.layer.settings, name) for name in TOLD}
+    way.layer.tell(dataclasses.replace(way.layer.settings, **xray.settings))
+    trace = new_trace()
+    await way.board("traced", {"columns": [{"name": "points"}]})
+    async with way.stack.node(**told | xray.settings) as node, Watcher.on(node.live_url, "traced") as watcher:
+        node.http.headers = way.server.headers
+        header = {"X-Amzn-Trace-Id": f"Root={trace};Sampled=1"}
+        sent = await node.http.post("/v1/boards/traced/scores", json={"player": "ann", "score": 1}, headers=header)
+        assert sent.status_code == 200
+        await watcher.until(lambda watcher: bool(watcher.entries))
+        segments = await xray.segments(trace, {"request", "commit", "apply", "push"})
+    # One of the nodes that trace nothing may have been the one to send it.
+    joined(segments, "request", "commit", *(["send"] if "send" in segments else []), "apply", "push")
+    assert segments["apply"]["name"] == "rankcast-refresh"

@@ -47,7 +47,8 @@ World = Literal["playing", "held", "away", "down"]
 class Shot:
     """One state of a page. In its path and steps `{best}`, `{middle}` and `{deep}` stand for players of the board `harbin`.
 
-    steps: what somebody does, one after the other: `click SELECTOR`, `fill SELECTOR = TEXT`, `press KEY`, `see SELECTOR`.
+    steps: what somebody does, one after the other: `click SELECTOR`, `fill SELECTOR = TEXT`, `select SELECTOR = VALUE`, `press KEY`,
+    `see SELECTOR`; `{token}` is an admin's.
     watch: seconds for which the page is watched before the picture.
     """
 
@@ -61,6 +62,8 @@ class Shot:
 
 
 DESK: Final = ("laptop", "wall")
+HAND: Final = ("phone", "laptop")
+INSIDE: Final = ("fill #token = {token}", "click #door button")
 SHOTS: Final = (
     Shot("board", "/?board=harbin", ("see .body .row", "see #happenings li"), watch=9),
     Shot("followed", "/?board=harbin&watch={best},{middle},{deep}&focus={middle}", ("see .neighbour.own",), watch=10),
@@ -135,6 +138,39 @@ SHOTS: Final = (
     Shot("embed-stale", "/embed?board=harbin", ("see .frame[data-kind=live]",), world="away", sizes=("phone",)),
     Shot("embed-offline", "/embed?board=harbin", ("see .frame[data-kind=live]",), world="down", sizes=("phone",)),
     Shot("docs", "/docs", ("see article",), sizes=("phone", "laptop")),
+    Shot("overlay", "/overlay?board=harbin&limit=8", sizes=DESK, themes=("dark",), watch=6),
+    Shot("overlay-bare", "/overlay?board=harbin&opacity=0&heading=&theme=light", sizes=("laptop",), themes=("light",)),
+    Shot("overlay-build", "/overlay/build?board=harbin&limit=6", ("see #players option",), watch=5),
+    Shot(
+        "overlay-around",
+        "/overlay/build?board=harbin&view=around&player={middle}&position=bottom-right&opacity=0&scale=150&width=640",
+        ("see #players option", "click .scenes [data-scene=day]"),
+        sizes=HAND,
+        watch=5,
+    ),
+    Shot("console-door", "/console", ("see #door",), sizes=HAND),
+    Shot("console", "/console", (*INSIDE, "see #nodes tbody tr"), watch=12),
+    Shot("console-boards", "/console#boards", (*INSIDE, "see #board-list tbody tr"), sizes=HAND),
+    Shot(
+        "console-board",
+        "/console#boards",
+        (*INSIDE, "see #board-list tbody tr", "click [aria-label='Edit Four splits']"),
+        sizes=HAND,
+    ),
+    Shot(
+        "console-delete",
+        "/console#boards",
+        (*INSIDE, "see #board-list tbody tr", "click [aria-label='Delete Monday night']", "fill #sure-input = few"),
+        sizes=HAND,
+    ),
+    Shot(
+        "console-players",
+        "/console#players",
+        (*INSIDE, "see #player-list tbody tr", "select #player-board = harbin", "fill #player-query = 哈"),
+        sizes=HAND,
+    ),
+    Shot("console-dead-letters", "/console#dead-letters", (*INSIDE, "see #dead-list .empty"), sizes=HAND),
+    Shot("console-away", "/console", (*INSIDE, "see #nodes tbody tr"), world="away", sizes=HAND, watch=4),
 )
 """Every state there is a picture of."""
 
@@ -193,7 +229,9 @@ async def _boards(stack: Stack, node: Node) -> dict[str, str]:
         await submit(node, "harbin", *scores[start : min(start + 200, len(scores) // 2)])
     await stack.settled()
     entries = (await node.http.get("/v1/boards/harbin/top?limit=200")).json()["entries"]
-    return {"best": entries[4]["player"], "middle": entries[37]["player"], "deep": entries[140]["player"]}
+    places = {"best": 4, "middle": 37, "deep": 140}
+    named = {name: entries[place]["player"] for name, place in places.items()}
+    return named | {"token": stack.issuer.token("admin")}
 
 
 async def play(node: Node) -> None:
@@ -225,7 +263,7 @@ async def take(
             await _hold(context, page, held)
         await page.goto(service.node.url + shot.path.format(**service.players))
         for step in shot.steps:
-            await _do(page, step)
+            await _do(page, step.replace("{token}", service.players["token"]))
         await asyncio.sleep(shot.watch)
         async with _in_world(shot.world, service, context):
             for theme, name in zip(themes, names, strict=True):
@@ -251,6 +289,9 @@ async def _do(page: Page, step: str) -> None:
         case "fill":
             selector, _, text = rest.partition(" = ")
             await page.fill(selector, text)
+        case "select":
+            selector, _, value = rest.partition(" = ")
+            await page.select_option(selector, value)
         case _:
             raise ValueError(step)
 

@@ -37,6 +37,8 @@ GROWTH = 16 * 1024 * 1024
 """Bytes that the node may grow by over `VERSIONS` versions, for its own history: queued, they would be fifteen times that."""
 TICK = 0
 """Milliseconds: a frame for each version, so that what was merged is seen from where it leads to."""
+HEARTBEAT = 600
+"""Seconds: nobody is asked whether it lives, however slow the machine. Who takes nothing for two beats is closed else."""
 BOARD = "slow"
 
 
@@ -194,7 +196,7 @@ async def test_a_thousand_who_do_not_read_cost_little_and_others_nothing_and_are
     async with AsyncExitStack() as opened:
         opened.enter_context(room_for(SLOW + FAST))
         await opened.enter_async_context(stack.process("workers"))
-        node = await opened.enter_async_context(stack.process("api", port=port, tick_ms=TICK))
+        node = await opened.enter_async_context(stack.process("api", port=port, tick_ms=TICK, heartbeat=HEARTBEAT))
         await ready(f"http://127.0.0.1:{port}")
         crowd = await opened.enter_async_context(watching(stack, port))
         memory = psutil.Process(node.pid)
@@ -244,7 +246,7 @@ async def test_those_who_stand_at_the_same_version_are_led_on_by_the_same_bytes(
 
     async with AsyncExitStack() as opened:
         await opened.enter_async_context(stack.worker())
-        node = await opened.enter_async_context(stack.node(tick_ms=TICK))
+        node = await opened.enter_async_context(stack.node(tick_ms=TICK, heartbeat=HEARTBEAT))
         crowd = await opened.enter_async_context(watching(stack, int(node.url.rsplit(":", 1)[1])))
         await crowd.join(fast=1)
         for _ in range(2):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from infra.readings import Reading
 from tests import documents
-from tests.harness import Watcher, eventually
+from tests.harness import Watcher, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,3 +142,31 @@ async def test_the_dashboard_asks_for_what_a_node_tells(stack: Stack) -> None:
         text = (await node.http.get("/metrics")).text
     assert len(asked) > 20
     assert asked <= set(re.findall(r"^\w+", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("module", "metric"), [("api", "Connections"), ("workers", "ChangesApplied")])
+async def test_a_process_writes_its_numbers_for_cloudwatch_where_it_is_asked_to(
+    stack: Stack, module: str, metric: str
+) -> None:
+    settings = dataclasses.replace(stack.settings, port=free_port(), beat=0.1, emf_every=0.2, group="nodes")
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module),
+        env=os.environ | settings.environ(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    async with asyncio.timeout(20):
+        lines = [json.loads(await child.stdout.readline()) for _ in range(2)]
+    child.terminate()
+    rest, said = await child.communicate()
+    lines += [json.loads(line) for line in rest.splitlines()]
+    assert (child.returncode, said) == (0, b"")
+    assert len(lines) >= 3, "the last one is written at the end"
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == ("Rankcast", [["AutoScalingGroupName"]])
+        assert {one["Name"] for one in directive["Metrics"]} == line.keys() - {
+            *("_aws", "AutoScalingGroupName", "Node", "Address")
+        }
+        assert (line["AutoScalingGroupName"], line[metric]) == ("nodes", 0)

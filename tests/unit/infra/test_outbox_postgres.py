@@ -164,3 +164,21 @@ async def test_however_often_it_was_claimed_it_can_be_claimed(pool: Any) -> None
     await pool.execute("INSERT INTO outbox (payload, claims) VALUES ('x', 32767)")
     assert len(await PostgresOutbox(pool, 10).claim(10)) == 1
     assert await lease(pool) <= 10
+
+
+async def test_a_letter_says_to_the_microsecond_when_its_row_was_written(pool: Any) -> None:
+    outbox = PostgresOutbox(pool, 10)
+    await pool.execute("INSERT INTO outbox (payload, created_at) VALUES ('x', '2026-01-31 12:00:00.123457+00')")
+    (letter,) = await outbox.claim(10)
+    assert letter.at == 1_769_860_800_123_457
+    assert await outbox.read([letter.id]) == [letter]
+
+
+async def test_a_row_is_as_old_as_its_writing_not_as_its_transaction(pool: Any) -> None:
+    """Transactions are begun ahead of time (decision 0005)."""
+    async with pool.acquire() as connection, connection.transaction():
+        begun = await connection.fetchval("SELECT now()")
+        await asyncio.sleep(0.01)
+        await connection.execute("INSERT INTO outbox (payload) VALUES ('x')")
+    (letter,) = await PostgresOutbox(pool, 10).claim(10)
+    assert letter.at >= round(begun.timestamp() * 1_000_000) + 10_000

@@ -156,6 +156,7 @@ async def test_a_ranking_that_is_away_is_seen(stack: Stack, open_page: Opens, va
         await screen.page.locator(".tile", has_text="Ranking").locator(".value", has_text="OK").wait_for()
         valkey.stop()
         await screen.page.locator(".tile[data-mood=grave]", has_text="Ranking").wait_for()
+        await screen.page.locator("#workers .empty", has_text="While the ranking is away").wait_for()
         valkey.start()
         await screen.page.locator(".tile[data-mood=calm]", has_text="Ranking").wait_for()
 

@@ -20,6 +20,10 @@ const QUIET_MS = 12_000;
 /** An outbox whose oldest row is older, in seconds, falls behind. */
 const BEHIND_S = 5;
 
+const NO_WORKER = "No worker has been heard of lately: scores are kept, and not ranked until one is back.";
+/** Processes tell of themselves where the ranking is. */
+const NOT_HEARD = "While the ranking is away nobody else can be heard of.";
+
 class Tile {
   #value = make("dd", "value");
   #more = make("span", "more");
@@ -86,7 +90,7 @@ export class ServiceView {
       "workers-title",
       this.#workerColumns(),
       ({ id }) => id,
-      "No worker has been heard of lately: scores are kept, and not ranked until one is back.",
+      NO_WORKER,
     );
   }
 
@@ -121,6 +125,7 @@ export class ServiceView {
     write(byId("as-of"), `As of ${new Date(this.#now).toLocaleTimeString()}, told by ${status.node}`);
     this.#showTiles(status);
     this.#nodes.show(status.nodes);
+    this.#workers.empty = status.ranking === "ok" ? NO_WORKER : NOT_HEARD;
     this.#workers.show(status.workers);
     this.#onStatus(status);
   }

@@ -38,6 +38,7 @@ export class Race {
     const now = performance.now();
     // Whoever may come to lead has a past by then.
     for (const { player, rank } of entries.slice(0, LEADERS * 4)) this.#tracks.note(player, rank, now);
+    if (byId("race").hidden) this.#draw();
   }
 
   /** @param {Followed} followed */

@@ -97,6 +97,7 @@ export class Row {
   place(index, leads) {
     this.index = index;
     this.element.classList.toggle("leader", leads);
+    if (leads) this.element.dataset.place = String(index);
   }
 
   /**
@@ -133,6 +134,12 @@ export class Row {
 
   focus() {
     this.#follow.focus();
+  }
+
+  /** It has come to lead. */
+  gleam() {
+    const sweep = [{ opacity: 1, backgroundPosition: "100% 0" }, { opacity: 1, backgroundPosition: "0 0" }];
+    this.element.animate(sweep, { duration: 1500, delay: 350, easing: "ease-in-out", pseudoElement: "::after" });
   }
 
   /** Somebody looks for it. */

@@ -148,6 +148,7 @@ export class BoardTable {
   /** @param {number} now */
   #update(now) {
     const fresh = this.#rows.size === 0;
+    const before = this.#body.firstElementChild;
     this.#movements.observe(this.#entries, now);
     this.#removeThoseWhoLeft();
     const rows = this.#entries.map((entry) => this.#rowOf(entry, fresh));
@@ -159,6 +160,7 @@ export class BoardTable {
       row.place(index, index < LEADERS);
     });
     if (this.#reached === null || !this.#rows.has(this.#reached)) this.#reach(this.#entries[0]?.player ?? null);
+    if (!fresh && rows[0] !== undefined && rows[0].element !== before && !this.#calm.matches) rows[0].gleam();
     this.#table.dataset.version = this.#stamp;
     this.#table.classList.toggle("few", rows.length <= LEADERS);
     this.#showShares(rows);

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
 import orjson
-from starlette.datastructures import Headers, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import FileResponse, Response
 
 from api.auth import caller, require
-from api.body import read_json, receive_body
-from realtime.core.errors import BodyInvalid, FieldInvalid, Forbidden, PicturesOff
+from api.body import read_json
+from api.form import receive_file
+from realtime.core.errors import FieldInvalid, Forbidden, PicturesOff
 from realtime.core.identity import Role
 from realtime.core.model import check_id
 from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Upload, check_type
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from starlette.requests import Request
 
     from api.service import Service
     from infra.pictures_folder import FolderPictures
 
-_FORM: Final = 16_384
-"""Bytes of a form beside the file."""
-_FIELDS: Final = 16
 _MADE: Final = re.compile(r"[0-9a-f]{32}/[0-9]{2,3}\.webp")
 _SHOWN: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -71,31 +66,12 @@ async def ticket(request: Request) -> Response:
 async def upload(request: Request) -> Response:
     """`POST /v1/uploads`: what S3 is on AWS. The ticket in the form's fields says who may send what."""
     folder = _folder(request)
-    body = await receive_body(request.scope["headers"], request.receive, MAX_BYTES + _FORM)
-    fields, content = await _form(request.headers, body)
-    await folder.take(fields, content)
+    with ExitStack() as room:
+        upload, content = await receive_file(
+            request, MAX_BYTES, lambda fields: room.enter_context(folder.admit(fields))
+        )
+        await folder.keep(upload, content)
     return Response(status_code=204)
-
-
-async def _form(headers: Headers, body: bytes) -> tuple[dict[str, str], bytes]:
-    """A form's fields, and the file. Raises BodyInvalid."""
-    if not headers.get("content-type", "").startswith("multipart/form-data"):
-        raise BodyInvalid("an upload is multipart/form-data")
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    try:
-        form = await MultiPartParser(headers, stream(), max_files=1, max_fields=_FIELDS, max_part_size=_FORM).parse()
-    except (MultiPartException, KeyError) as error:
-        raise BodyInvalid("the body is no multipart/form-data") from error
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise BodyInvalid("the form has no file")
-        return {name: value for name, value in form.items() if isinstance(value, str)}, await file.read()
-    finally:
-        await form.close()
 
 
 async def picture(request: Request) -> Response:

@@ -13,7 +13,7 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from realtime.core.errors import PictureRefused, PicturesUnavailable, TicketInvalid
+from realtime.core.errors import Overloaded, PictureRefused, PicturesUnavailable, TicketInvalid
 from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Ticket, Upload, upload_of
 
 if TYPE_CHECKING:
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 UPLOADS: Final = "/v1/uploads"
 """Where a ticket is sent to."""
+RECEIVED: Final = 16
+"""Uploads that one node receives at once: each is in its memory until it is whole."""
+WAITING: Final = 256
+"""Uploads that may wait to be looked at; about, where several nodes share the folder."""
+_KEYS: Final = "uploads/"
+_SLASH: Final = "~"
+"""No key has one."""
 _PRIVATE: Final = 0o600
 _SECRET_BYTES: Final = 32
 
@@ -35,6 +42,7 @@ class FolderPictures:
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._clock = clock
+        self._received = 0
         with _wrapped():
             for name in ("uploads", "pictures", "incoming"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
@@ -46,8 +54,31 @@ class FolderPictures:
         fields = {"key": upload.key, "Content-Type": content_type, "expires": until}
         return Ticket(UPLOADS, fields | {"signature": self._signature(fields)})
 
-    async def take(self, fields: Mapping[str, str], content: bytes) -> Upload:
-        """Keep what was sent with a ticket's fields. Raises TicketInvalid, PictureRefused, PicturesUnavailable."""
+    @contextmanager
+    def admit(self, fields: Mapping[str, str]) -> Iterator[Upload]:
+        """Room for what a ticket's fields are for, while it is received and kept. Raises TicketInvalid, Overloaded."""
+        upload = self._ticketed(fields)
+        if self._received >= RECEIVED:
+            raise Overloaded("as many pictures are being sent as are taken at once")
+        self._received += 1
+        try:
+            yield upload
+        finally:
+            self._received -= 1
+
+    async def keep(self, upload: Upload, content: bytes) -> None:
+        """Keep what was sent until it is looked at. Raises PictureRefused, Overloaded, PicturesUnavailable."""
+        if not 0 < len(content) <= MAX_BYTES:
+            raise PictureRefused(f"a picture has 1 to {MAX_BYTES} bytes")
+        if await asyncio.to_thread(self._waits) >= WAITING:
+            raise Overloaded("as many pictures wait to be looked at as may")
+        await self._write(self._sent(upload), content)
+
+    def _waits(self) -> int:
+        with _wrapped():
+            return sum(1 for _ in (self._folder / "uploads").iterdir())
+
+    def _ticketed(self, fields: Mapping[str, str]) -> Upload:
         signed = {name: fields.get(name, "") for name in ("key", "Content-Type", "expires")}
         if not hmac.compare_digest(
             self._signature(signed), fields.get("signature", "").encode("ascii", "replace").decode()
@@ -55,11 +86,7 @@ class FolderPictures:
             raise TicketInvalid("the upload's fields are not those of a ticket")
         if int(signed["expires"]) < self._clock():
             raise TicketInvalid("the ticket is over: ask for another")
-        if not 0 < len(content) <= MAX_BYTES:
-            raise PictureRefused(f"a picture has 1 to {MAX_BYTES} bytes")
-        upload = upload_of(signed["key"])
-        await self._write(upload.key, content)
-        return upload
+        return upload_of(signed["key"])
 
     def _signature(self, fields: Mapping[str, str]) -> str:
         # A line each: none of them has a line's end in it, as what is signed was made here.
@@ -73,16 +100,16 @@ class FolderPictures:
     def _waiting(self, limit: int) -> list[Upload]:
         with _wrapped():
             found = []
-            for path in (self._folder / "uploads").glob("*/*"):
+            for path in (self._folder / "uploads").iterdir():
                 try:
-                    found.append(upload_of(path.relative_to(self._folder).as_posix()))
+                    found.append(upload_of(_KEYS + path.name.replace(_SLASH, "/")))
                 except PictureRefused:
                     path.unlink(missing_ok=True)
             return nsmallest(limit, found, key=attrgetter("at"))
 
     async def uploaded(self, upload: Upload) -> bytes | None:
         """See the port."""
-        return await asyncio.to_thread(self._read, self._folder / upload.key)
+        return await asyncio.to_thread(self._read, self._sent(upload))
 
     def _read(self, path: Path) -> bytes | None:
         with _wrapped():
@@ -98,19 +125,23 @@ class FolderPictures:
     async def publish(self, upload: Upload, made: Mapping[int, bytes]) -> None:
         """See the port."""
         for size, content in made.items():
-            await self._write(upload.made(size), content)
+            await self._write(self._folder / upload.made(size), content)
 
     async def discard(self, upload: Upload) -> None:
         """See the port."""
-        await asyncio.to_thread(self._unlink, self._folder / upload.key)
+        await asyncio.to_thread(self._unlink, self._sent(upload))
 
     def path(self, key: str) -> Path | None:
         """The file of a picture that was published; None for anything else."""
         path = self._folder / key
-        return path if key.startswith("pictures/") and path.is_file() else None
+        return path if key.startswith("pictures/") and ".." not in path.parts and path.is_file() else None
 
-    async def _write(self, key: str, content: bytes) -> None:
-        await asyncio.to_thread(self._put, self._folder / key, content)
+    def _sent(self, upload: Upload) -> Path:
+        """All in one folder: a look at what waits is a look into it, however many players there are."""
+        return self._folder / "uploads" / upload.key.removeprefix(_KEYS).replace("/", _SLASH)
+
+    async def _write(self, path: Path, content: bytes) -> None:
+        await asyncio.to_thread(self._put, path, content)
 
     def _put(self, path: Path, content: bytes) -> None:
         with _wrapped():

@@ -42,6 +42,12 @@ class BodyInvalid(BadRequest):
     code: ClassVar[str] = "json_invalid"
 
 
+class FormInvalid(BadRequest):
+    """The body is no form with a file in it, or does not come in time."""
+
+    code: ClassVar[str] = "form_invalid"
+
+
 class BodyTooLarge(BadRequest):
     """The body has more bytes than the node takes."""
 

@@ -50,7 +50,8 @@ class PicturedInFolder:
 
     async def send(self, ticket: Ticket, content: bytes, changes: Mapping[str, str] | None = None) -> bool:
         try:
-            await self.pictures.take({**ticket.fields, **(changes or {})}, content)
+            with self.pictures.admit({**ticket.fields, **(changes or {})}) as upload:
+                await self.pictures.keep(upload, content)
         except RankcastError:
             return False
         return True

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from infra.pictures_folder import FolderPictures
 
 _MADE: Final = re.compile(r"[0-9a-f]{32}/[0-9]{2,3}\.webp")
-_SHOWN: Final = {
+SHOWN: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
     # Whatever a browser might make of what a player has sent: it is a picture and nothing else.
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
+    # To all, and not only where an origin asks: a cache keeps one answer for a year.
+    "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 
@@ -80,7 +82,7 @@ async def picture(request: Request) -> Response:
     path = _folder(request).path(f"pictures/{check_id(player, 'player')}/{made}") if _MADE.fullmatch(made) else None
     if path is None:
         raise HTTPException(404)
-    return FileResponse(path, headers=_SHOWN, media_type="image/webp")
+    return FileResponse(path, headers=SHOWN, media_type="image/webp")
 
 
 def _folder(request: Request) -> FolderPictures:

@@ -71,6 +71,7 @@ async def test_a_picture_comes_from_a_ticket_to_the_live_board(node: Node) -> No
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["access-control-allow-origin"] == "*"
     assert near(opened(answer.content).convert("RGB").getpixel((32, 32)), RED)
     large = await node.http.get(address.replace("/64.", "/256."))
     assert opened(large.content).size == (256, 256)

@@ -121,6 +121,29 @@ def test_files_and_pictures_are_read_with_origin_access_control_and_by_any_site(
         assert policy["SecurityHeadersConfig"]["ContentTypeOptions"] == {"Override": True}
 
 
+def test_a_picture_is_a_picture_wherever_it_is_shown() -> None:
+    from api.pictures import SHOWN
+
+    policy = one("edge.yaml", "PictureHeaders")["ResponseHeadersPolicyConfig"]
+    said = {item["Header"]: item["Value"] for item in policy["CustomHeadersConfig"]["Items"]}
+    said["Content-Security-Policy"] = policy["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]
+    assert said.items() <= SHOWN.items()
+    assert set(said) == {"Content-Security-Policy", "Cross-Origin-Resource-Policy"}
+
+
+def test_who_looks_at_uploads_is_told_when_one_is_gone() -> None:
+    # S3 answers 403 for a missing object to whoever may not list the bucket, and that would be tried again and again.
+    rights = one("queue.yaml", "PicturesRights")["PolicyDocument"]["Statement"]
+    (may,) = [one for one in rights if one["Action"] == "s3:ListBucket"]
+    (uploads,) = [one for one in rights if one["Sid"] == "Uploads"]
+    assert uploads["Resource"]["Fn::Sub"] == may["Resource"]["Fn::Sub"] + "/uploads/*"
+
+
+def test_a_page_of_any_site_may_send_a_picture_for_which_it_has_a_ticket() -> None:
+    (rule,) = one("queue.yaml", "PictureBucket")["CorsConfiguration"]["CorsRules"]
+    assert (rule["AllowedMethods"], rule["AllowedOrigins"]) == (["POST"], ["*"])
+
+
 @pytest.mark.parametrize("path", files.PAGES)
 def test_a_page_from_the_bucket_may_do_what_a_page_of_a_node_may(path: str) -> None:
     # Two places say it: the nodes' own pages, and CloudFront for those in the bucket, which may ask the sign-in as well.

@@ -30,6 +30,7 @@ BLINKS = """() => {
     if (!document.getElementById("ghosts").hidden) blinks.push("ghosts");
   }).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["hidden"] });
 }"""
+PHONE = {"viewport": {"width": 390, "height": 844}}
 HOSTILE = [
     "<script>window.taken = 1</script>",
     '<img src=x onerror="window.taken = 1">',
@@ -139,7 +140,7 @@ async def test_hostile_names_are_shown_as_the_text_that_they_are(stack: Stack, o
         rows = [{"player": f"p{place}", "score": -place, "name": name} for place, name in enumerate(HOSTILE)]
         await submit(node, "arcade", *rows)
         await stack.settled()
-        async with open_page(node.url, viewport={"width": 390, "height": 844}) as screen:
+        async with open_page(node.url, **PHONE) as screen:
             await screen.until_players(*(row["player"] for row in rows))
             assert [row["name"] for row in (await screen.shown())["rows"]] == HOSTILE
             assert await screen.page.inner_text("h1") == HOSTILE[0]
@@ -153,6 +154,19 @@ async def test_hostile_names_are_shown_as_the_text_that_they_are(stack: Stack, o
                 "(rows) => rows.map((row) => row.offsetHeight)"
             )
             assert len(set(heights[3:])) == 1
+        watch = ",".join(row["player"] for row in rows[:6])
+        for view in ("race", "now"):
+            async with open_page(f"{node.url}/?watch={watch}&view={view}", **PHONE) as screen:
+                chips = screen.page.locator("#chips .name")
+                await screen.page.locator(".body .row").nth(9).wait_for(state="attached")
+                await chips.filter(has_text=HOSTILE[5]).wait_for(state="attached")
+                assert await chips.all_text_contents() == HOSTILE[:6]
+                await submit(node, "arcade", {"player": "p9", "score": 1 if view == "race" else 3, "name": HOSTILE[1]})
+                await submit(node, "arcade", {"player": "p8", "score": 2 if view == "race" else 4, "name": HOSTILE[0]})
+                await screen.page.locator("#happenings .named", has_text=HOSTILE[1]).first.wait_for(state="attached")
+                assert await screen.page.evaluate("window.taken") is None
+                assert await screen.page.locator("aside img, aside script").count() == 0
+                assert await screen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_integers_that_a_browser_would_round_are_exact(stack: Stack, open_page: Opens) -> None:

@@ -44,7 +44,8 @@ export function happenings(before, after, watched) {
     const from = old?.rank ?? Infinity;
     const behind = before.filter((one) => one.rank < from && (now.get(one.player)?.rank ?? Infinity) > entry.rank);
     const past = behind.find(({ player }) => watched.has(player)) ?? behind[0] ?? null;
-    const kind = kindOf(entry, from, past, before);
+    const joins = from === Infinity && !(past !== null && watched.has(past.player));
+    const kind = kindOf(entry, from, past, before, joins);
     const level = kind === "level" ? (after.find((one) => one.rank === entry.rank && one !== entry) ?? null) : null;
     const involved = [entry, past].some((one) => one !== null && watched.has(one.player));
     const weight = WEIGHTS[kind] + (involved ? WATCHED : 0) + 1 / entry.rank;
@@ -58,12 +59,13 @@ export function happenings(before, after, watched) {
  * @param {number} from the rank before
  * @param {Entry | null} past
  * @param {readonly Entry[]} before
+ * @param {boolean} joins has come into sight, and no more is to be told
  * @returns {Kind}
  */
-function kindOf({ player, rank }, from, past, before) {
+function kindOf({ player, rank }, from, past, before, joins) {
   if (rank === 1 && past !== null && before[0]?.player !== player) return "leads";
   if (rank <= PODIUM && from > PODIUM) return "podium";
   if (rank <= TEN && from > TEN) return "top10";
-  if (from === Infinity) return "joins";
+  if (joins) return "joins";
   return past === null ? "level" : "passes";
 }

@@ -28,14 +28,19 @@ export function remember(theme) {
   else localStorage.setItem(KEY, theme);
 }
 
-/**
- * @param {Theme} theme
- * @param {HTMLElement} button
- */
-export function wear(theme, button) {
+/** @param {Theme} theme */
+export function put(theme) {
   const { documentElement: root } = document;
   if (theme === "system") delete root.dataset.theme;
   else root.dataset.theme = theme;
+}
+
+/**
+ * @param {Theme} theme
+ * @param {HTMLElement} button that tells it
+ */
+export function wear(theme, button) {
+  put(theme);
   button.dataset.theme = theme;
   const words = { system: "as the system", light: "light", dark: "dark" };
   button.setAttribute("aria-label", `Theme: ${words[theme]}`);

@@ -54,6 +54,7 @@ test("one who is watched and passed is named before others, and weighs more", ()
 test("who comes into sight joins, who shares a better rank draws level", () => {
   const before = list(many(20));
   assert.deepEqual(told(before.slice(0, 15), list([...many(14), "p99", "p15"], ["p99"])), [["joins", "p99", "p15", 0]]);
+  assert.deepEqual(told(before.slice(0, 15), list([...many(14), "p99", "p15"], ["p99"]), ["p15"]), [["passes", "p99", "p15", 0]]);
   const level = list(many(20), ["p13"]).map((one) => (one.player === "p13" ? { ...one, rank: 12 } : one));
   assert.deepEqual(told(before, level), [["level", "p13", "p12", 0]]);
 });

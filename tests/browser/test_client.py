@@ -132,7 +132,7 @@ async def test_a_page_without_a_network_comes_back_by_itself_and_leads_on(stack:
         await screen.page.evaluate(WATCH)
         await until_seen(screen, [1, "Ann"])
         await screen.page.context.set_offline(True)
-        await screen.page.wait_for_function("statuses.at(-1) === 'offline'")
+        await screen.page.wait_for_function("() => statuses.at(-1) === 'offline'")
         await submit(node, BOB)
         await stack.settled()
         await screen.page.context.set_offline(False)

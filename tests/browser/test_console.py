@@ -142,7 +142,8 @@ async def test_every_node_and_worker_is_seen_as_it_is_now(stack: Stack, open_pag
         rows = page.locator("#nodes tbody tr")
         await rows.nth(1).wait_for()
         connections = "[...document.querySelectorAll('#nodes tbody tr')].map((row) => row.cells[2].textContent).join()"
-        await page.wait_for_function(f"['0,1', '1,0'].includes({connections})")
+        # A function, not a text to evaluate: the page's policy knows no eval.
+        await page.wait_for_function(f"() => ['0,1', '1,0'].includes({connections})")
         tile = page.locator(".tile", has_text="Connections")
         await tile.locator(".value", has_text="1").wait_for()
         assert "on 2 nodes" in await tile.inner_text()

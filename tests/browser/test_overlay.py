@@ -168,7 +168,7 @@ async def test_what_is_chosen_is_seen_at_once_and_is_in_the_address(node: Node, 
         wanted = "?board=arcade&limit=3&player=p1&heading=&position=bottom-right&opacity=50&theme=light"
         assert await page.input_value("#address") == f"{node.url}/overlay{wanted}"
         assert page.url == f"{node.url}/overlay/build{wanted}"
-        await preview.wait_for_function("document.documentElement.style.getPropertyValue('--block') === 'end'")
+        await preview.wait_for_function("() => document.documentElement.style.getPropertyValue('--block') === 'end'")
         # The page in the preview was never loaded anew: nothing flashes.
         assert await preview.evaluate("window.kept") is True
         # And what is at the address is what was seen.

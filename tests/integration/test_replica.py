@@ -61,7 +61,8 @@ async def test_reads_that_redis_cannot_answer_go_to_the_replica_and_writes_to_th
             return bool((await node.http.get("/v1/boards/arcade/top")).json()["total"] == 2)
 
         await eventually(seen)
-        assert await redis.dbsize() == 0, "no worker ran: Redis had nothing to answer with"
+        kept = await redis.keys()
+        assert kept in ([], [b"rc:nodes"]), "no worker ran: beside its heartbeat Redis had nothing to answer with"
 
 
 async def test_ranks_from_the_view_begin_at_one_though_newer_scores_are_better(stack: Stack) -> None:

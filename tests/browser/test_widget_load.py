@@ -30,7 +30,7 @@ WIDGET = '<live-leaderboard board="arcade" limit="100"></live-leaderboard>'
 SECONDS = 20
 DELTAS = 10_000
 BURST = 50
-SLACK = 300_000
+SLACK = 600_000
 """Bytes that a heap is more or less by chance."""
 # Rows that were ever there: each is remembered, and told apart.
 ROWS_EVER = """(widget) => {
@@ -46,7 +46,7 @@ def site() -> Iterator[Site]:
     yield from serving()
 
 
-async def test_twenty_updates_a_second_on_a_hundred_rows_leave_the_page_idle_most_of_the_time(
+async def test_twenty_updates_a_second_on_a_hundred_rows_are_drawn_once_a_frame_at_most_with_the_rows_that_are_there(
     stack: Stack, open_page: Opens, site: Site, record_property: Any
 ) -> None:
     async with service(stack) as node:

@@ -13,7 +13,7 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from realtime.core.errors import Overloaded, PictureRefused, PicturesUnavailable, TicketInvalid
+from realtime.core.errors import Overloaded, PictureRefused, PicturesUnavailable, RateLimited, TicketInvalid
 from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Ticket, Upload, upload_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ RECEIVED: Final = 16
 """Uploads that one node receives at once: each is in its memory until it is whole."""
 WAITING: Final = 256
 """Uploads that may wait to be looked at; about, where several nodes share the folder."""
+WAITING_EACH: Final = 4
+"""Likewise of one player: who sends what takes long to look at holds up few."""
 _KEYS: Final = "uploads/"
 _SLASH: Final = "~"
 """No key has one."""
@@ -67,16 +69,24 @@ class FolderPictures:
             self._received -= 1
 
     async def keep(self, upload: Upload, content: bytes) -> None:
-        """Keep what was sent until it is looked at. Raises PictureRefused, Overloaded, PicturesUnavailable."""
+        """Keep what was sent until it is looked at.
+
+        Raises PictureRefused, RateLimited, Overloaded, PicturesUnavailable.
+        """
         if not 0 < len(content) <= MAX_BYTES:
             raise PictureRefused(f"a picture has 1 to {MAX_BYTES} bytes")
-        if await asyncio.to_thread(self._waits) >= WAITING:
+        all_of_them, of_the_player = await asyncio.to_thread(self._waits, upload.player)
+        if of_the_player >= WAITING_EACH:
+            raise RateLimited("as many pictures of this player wait to be looked at as may")
+        if all_of_them >= WAITING:
             raise Overloaded("as many pictures wait to be looked at as may")
         await self._write(self._sent(upload), content)
 
-    def _waits(self) -> int:
+    def _waits(self, player: str) -> tuple[int, int]:
+        """How many uploads wait, and how many of them are of a player."""
         with _wrapped():
-            return sum(1 for _ in (self._folder / "uploads").iterdir())
+            names = [path.name for path in (self._folder / "uploads").iterdir()]
+        return len(names), sum(name.startswith(player + _SLASH) for name in names)
 
     def _ticketed(self, fields: Mapping[str, str]) -> Upload:
         signed = {name: fields.get(name, "") for name in ("key", "Content-Type", "expires")}

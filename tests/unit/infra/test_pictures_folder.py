@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra import pictures_folder
-from infra.pictures_folder import RECEIVED, FolderPictures
-from realtime.core.errors import Overloaded, PicturesUnavailable, TicketInvalid
+from infra.pictures_folder import RECEIVED, WAITING_EACH, FolderPictures
+from realtime.core.errors import Overloaded, PicturesUnavailable, RateLimited, TicketInvalid
 from realtime.core.pictures import SIZES, TICKET_SECONDS, Upload
 
 if TYPE_CHECKING:
@@ -81,6 +81,16 @@ async def test_so_many_wait_and_no_more(tmp_path: Path, monkeypatch: pytest.Monk
         await pictures.keep(upload("cid"), CONTENT)
     await pictures.discard(upload("ann"))
     await pictures.keep(upload("cid"), CONTENT)
+
+
+async def test_so_many_of_one_player_wait_and_those_of_others_are_taken(tmp_path: Path) -> None:
+    pictures = FolderPictures(tmp_path)
+    for n in range(WAITING_EACH):
+        await pictures.keep(upload("ann", AT + n), CONTENT)
+    with pytest.raises(RateLimited):
+        await pictures.keep(upload("ann", AT + WAITING_EACH), CONTENT)
+    for other in ("an", "ann.", "bob"):
+        await pictures.keep(upload(other), CONTENT)
 
 
 async def test_what_waits_is_told_the_oldest_first_and_what_is_none_goes(tmp_path: Path) -> None:

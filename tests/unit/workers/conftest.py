@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -9,11 +10,14 @@ from tests.turned import TurnedLoop
 from tests.unit.workers.plant import Plant
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 
-def pytest_asyncio_loop_factories() -> dict[str, type[TurnedLoop]]:
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], Any]]:
     """No test here sleeps: time is turned on to the next timer as soon as everything waits."""
+    if item.path.stem == "test_studio":
+        # Pictures are decoded in processes, and lie in files.
+        return {"asyncio": asyncio.new_event_loop}
     return {"turned": TurnedLoop}
 
 

@@ -152,11 +152,14 @@ def _red_is_blue() -> bytes:
 @pytest.mark.parametrize("colour", [RED, (*RED, 255)])
 def test_colours_are_those_that_the_profile_means(colour: tuple[int, ...]) -> None:
     sent = picture("PNG", colour=colour, icc_profile=_red_is_blue())
-    red, _, blue = opened(squares(sent, (64,))[64]).convert("RGB").getpixel((32, 32))  # type: ignore[misc]
+    made = opened(squares(sent, (64,))[64])
+    assert "icc_profile" not in made.info
+    red, _, blue = made.convert("RGB").getpixel((32, 32))  # type: ignore[misc]
     assert (red < 60, blue > 200) == (True, True)
 
 
 @pytest.mark.parametrize("profile", [b"x" * 200, b"\0", _red_is_blue()[:300]], ids=["noise", "nothing", "cut off"])
 def test_a_broken_profile_changes_nothing(profile: bytes) -> None:
     made = opened(squares(picture("PNG", icc_profile=profile), (64,))[64])
+    assert "icc_profile" not in made.info, "it does not come along either"
     assert near(made.convert("RGB").getpixel((32, 32)), RED)

@@ -45,12 +45,23 @@ class Follower:
         self._client = client
         self._layers = {stack: ""}
         self._seen: set[str] = set()
-        before = self._read(stack)
-        # A layer is met later, with all that ever happened in it: what is older than this is no news.
-        self._since = before[0]["Timestamp"] if before else None
-        self._seen = {one["EventId"] for one in before}
+        self._known(stack)
         self.first_failure = ""
         """What failed and was no consequence of another failure, as a sentence; empty so far."""
+
+    def _known(self, stack: str) -> None:
+        """What has happened here and in the layers that are there is no news. Not by its time: two moments may bear the same."""
+        gone: set[str] = set()
+        for one in self._read(stack):
+            self._seen.add(one["EventId"])
+            layer = _layer_of(one, stack)
+            if layer is None:
+                continue
+            if one["ResourceStatus"] == "DELETE_COMPLETE":
+                gone.add(layer)
+            elif layer not in gone and layer not in self._layers:
+                self._layers[layer] = one["LogicalResourceId"]
+                self._known(layer)
 
     def news(self) -> Iterator[Event]:
         """What happened since the last look, oldest first. Raises AccountRefused."""
@@ -64,16 +75,14 @@ class Follower:
     def _news_of(self, stack: str, layer: str) -> Iterator[Event]:
         for one in reversed([one for one in self._read(stack) if one["EventId"] not in self._seen]):
             self._seen.add(one["EventId"])
-            if self._since is None or one["Timestamp"] >= self._since:
-                yield self._heard(one, stack, layer)
+            yield self._heard(one, stack, layer)
 
     def _heard(self, one: dict[str, Any], stack: str, layer: str) -> Event:
         reason = one.get("ResourceStatusReason", "")
         event = Event(layer, one["LogicalResourceId"], one["ResourceType"], one["ResourceStatus"], reason)
-        physical = one.get("PhysicalResourceId", "")
-        # A stack speaks of itself as well, under its own id.
-        if event.kind == _STACK and physical and physical != one.get("StackId") and physical != stack:
-            self._layers.setdefault(physical, event.logical_id)
+        met = _layer_of(one, stack)
+        if met is not None:
+            self._layers.setdefault(met, event.logical_id)
         if event.failed and not self.first_failure and not reason.lower().startswith(_FOLLOWED):
             self.first_failure = f"{'/'.join(filter(None, (layer, event.logical_id)))}: {reason or event.status}"
         return event
@@ -90,3 +99,12 @@ class Follower:
                 break
             token = {"NextToken": page["NextToken"]}
         return found
+
+
+def _layer_of(one: dict[str, Any], stack: str) -> str | None:
+    """The nested stack that an event is about."""
+    physical: str = one.get("PhysicalResourceId", "")
+    # A stack speaks of itself as well, under its own id.
+    if one["ResourceType"] != _STACK or physical in ("", one.get("StackId"), stack):
+        return None
+    return physical

@@ -62,12 +62,22 @@ def test_pages_are_read_only_as_far_as_there_is_news() -> None:
 
 def test_a_layer_is_met_through_the_parent_without_what_happened_in_it_long_ago() -> None:
     pages = Pages()
+    pages.add("id-d", "Table", "CREATE_COMPLETE", 1)
     pages.add("s", "Data", "CREATE_COMPLETE", 1, kind=STACK, PhysicalResourceId="id-d")
     follower = Follower(pages, "s")
-    pages.add("id-d", "Table", "CREATE_COMPLETE", 0)
-    pages.add("id-d", "Table", "UPDATE_COMPLETE", 5)
-    pages.add("s", "Data", "UPDATE_COMPLETE", 6, kind=STACK, PhysicalResourceId="id-d")
-    assert heard(follower) == [("", "Data", "UPDATE_COMPLETE"), ("Data", "Table", "UPDATE_COMPLETE")]
+    pages.add("id-d", "Table", "UPDATE_COMPLETE", 1)
+    pages.add("s", "Data", "UPDATE_COMPLETE", 1, kind=STACK, PhysicalResourceId="id-d")
+    assert sorted(heard(follower)) == [("", "Data", "UPDATE_COMPLETE"), ("Data", "Table", "UPDATE_COMPLETE")]
+
+
+def test_a_layer_that_was_taken_away_is_not_looked_at_and_a_new_one_is_heard_whole() -> None:
+    pages = Pages()
+    pages.add("s", "Old", "CREATE_COMPLETE", 1, kind=STACK, PhysicalResourceId="id-o")
+    pages.add("s", "Old", "DELETE_COMPLETE", 2, kind=STACK, PhysicalResourceId="id-o")
+    follower = Follower(pages, "s")
+    pages.add("id-n", "Table", "CREATE_COMPLETE", 2)
+    pages.add("s", "New", "CREATE_COMPLETE", 3, kind=STACK, PhysicalResourceId="id-n")
+    assert heard(follower) == [("", "New", "CREATE_COMPLETE"), ("New", "Table", "CREATE_COMPLETE")]
 
 
 def test_the_first_failure_is_the_one_that_no_other_caused() -> None:

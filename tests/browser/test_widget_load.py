@@ -30,7 +30,7 @@ WIDGET = '<live-leaderboard board="arcade" limit="100"></live-leaderboard>'
 SECONDS = 20
 DELTAS = 10_000
 BURST = 50
-SLACK = 600_000
+SLACK = 300_000
 """Bytes that a heap is more or less by chance."""
 # Rows that were ever there: each is remembered, and told apart.
 ROWS_EVER = """(widget) => {
@@ -46,7 +46,7 @@ def site() -> Iterator[Site]:
     yield from serving()
 
 
-async def test_twenty_updates_a_second_on_a_hundred_rows_are_drawn_once_a_frame_at_most_with_the_rows_that_are_there(
+async def test_twenty_updates_a_second_on_a_hundred_rows_leave_the_page_idle_most_of_the_time(
     stack: Stack, open_page: Opens, site: Site, record_property: Any
 ) -> None:
     async with service(stack) as node:
@@ -75,9 +75,10 @@ async def test_twenty_updates_a_second_on_a_hundred_rows_are_drawn_once_a_frame_
             ever = await screen.page.evaluate("() => ever.size")
         record_property("pace", str(seen))
         print(seen)
-        # It drew what came, at most once a frame, with the rows that it has.
+        # It drew what came, at most once a frame, with the rows that it has; and had time for much else.
         assert 10 < seen.changes <= seen.frames
         assert ever == pace.ROWS
+        assert seen.busy < seen.seconds / 2
 
 
 class Told:
@@ -164,14 +165,19 @@ async def test_ten_thousand_changes_leave_nothing_behind(stack: Stack, open_page
                     "() => document.querySelector('live-leaderboard').shadowRoot.getAnimations().length === 0"
                 )
                 await until_players(screen, *(row.player for row in told.held.rows))
+                # What the test itself notes of each frame and each animation is not the widget's.
+                await screen.page.evaluate("() => { animated = []; pace.gaps = []; pace.long = []; }")
                 return await watch.kept()
 
             first = await kept_after(DELTAS // 5)
-            last = await kept_after(DELTAS)
-            grown = {name: last[name] - first[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
-            print(grown)
-            assert grown["JSHeapUsedSize"] < SLACK
-            # A row or two may wait for another player.
-            assert grown["Nodes"] < 500
-            # Eight thousand changes in between: what each left behind would be thousands. A timer may wait for a frame.
-            assert grown["JSEventListeners"] < 20
+            await kept_after(DELTAS)
+
+            async def nothing_grew() -> bool:
+                # Asked again where it did: what a timer or a frame under way holds for a moment is gone then.
+                last = await watch.kept()
+                grown = {name: last[name] - first[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+                print(grown)
+                # A row or two may wait for another player.
+                return grown["JSHeapUsedSize"] < SLACK and grown["Nodes"] < 500 and grown["JSEventListeners"] <= 0
+
+            await eventually(nothing_grew)

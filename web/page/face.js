@@ -32,7 +32,9 @@ export class Face {
     picture.decoding = "async";
     // The initials stay until the picture is really there, and for good if it never comes.
     picture.onload = () => {
-      if (this.#shown === shown) this.element.replaceChildren(picture);
+      if (this.#shown !== shown) return;
+      this.element.replaceChildren(picture);
+      this.element.classList.add("pictured");
     };
     picture.src = address;
   }

@@ -7,6 +7,9 @@
 /** How long a movement stays in sight, in milliseconds. */
 export const MOMENT_MS = 30_000;
 
+/** Ranks of less than this, in milliseconds, are one: what is kept of a busy board has a bound. */
+const GRAIN_MS = 500;
+
 /**
  * `by` counts ranks; a player who was not in sight a moment ago is new.
  * @typedef {{kind: "up" | "down", by: number} | {kind: "same" | "new", by: 0}} Movement
@@ -35,7 +38,7 @@ export class Movements {
     for (const { player, rank } of entries) {
       const held = this.#held.get(player);
       if (held === undefined) this.#held.set(player, [{ at: since, rank }]);
-      else if (held[held.length - 1].rank !== rank) forget(held, now).push({ at: now, rank });
+      else if (held[held.length - 1].rank !== rank) note(forget(held, now), rank, now);
     }
     if (this.#held.size > entries.length * 2) this.#forgetThoseOutOfSight(entries);
   }
@@ -63,6 +66,17 @@ export class Movements {
     const seen = new Set(entries.map(({ player }) => player));
     for (const player of this.#held.keys()) if (!seen.has(player)) this.#held.delete(player);
   }
+}
+
+/**
+ * @param {{at: number, rank: number}[]} held
+ * @param {number} rank from now on
+ * @param {number} now milliseconds
+ */
+function note(held, rank, now) {
+  const last = held[held.length - 1];
+  if (held.length > 1 && now - last.at < GRAIN_MS) last.rank = rank;
+  else held.push({ at: now, rank });
 }
 
 /**

@@ -52,6 +52,7 @@ export class Line {
   /** @type {Animation | null} */
   #glow = null;
   #movement = "";
+  #marked = "false false";
 
   /** @param {Manner} manner */
   constructor(manner) {
@@ -85,7 +86,8 @@ export class Line {
     const { options } = this.#manner;
     if (before?.rank !== entry.rank) {
       this.#rank.textContent = this.#manner.numbers.count(entry.rank);
-      this.element.dataset.medal = entry.rank <= MEDALS ? String(entry.rank) : "";
+      const medal = entry.rank <= MEDALS ? String(entry.rank) : "";
+      if (this.element.dataset.medal !== medal) this.element.dataset.medal = medal;
     }
     const other = before?.player !== entry.player;
     if (other) this.element.dataset.player = entry.player;
@@ -127,8 +129,12 @@ export class Line {
    * @param {boolean} me and the one who looks
    */
   mark(mine, me) {
-    if (this.element.classList.toggle("mine", mine)) this.element.setAttribute("part", "row mine");
-    else this.element.setAttribute("part", "row");
+    // To write the same once more would have the row styled anew.
+    const marked = `${mine} ${me}`;
+    if (marked === this.#marked) return;
+    this.#marked = marked;
+    this.element.classList.toggle("mine", mine);
+    this.element.setAttribute("part", mine ? "row mine" : "row");
     this.#you.hidden = !me;
   }
 
@@ -153,6 +159,17 @@ export class Line {
     this.#motion.displace({ x: 0, y: distance }, farthest, now, this.#rest);
   }
 
+  /** @param {number} now milliseconds @returns {number} pixels down from where it belongs */
+  offset(now) {
+    return this.#motion.offset(now).y;
+  }
+
+  /** It is where it belongs, at once. */
+  stop() {
+    this.#motion.stop();
+    this.#rest();
+  }
+
   /** The score is new: a breath of colour, also where motion is not wanted. */
   glow() {
     if (this.#glow === null) this.#glow = this.element.animate([{ opacity: 1 }, { opacity: 0 }], GLOW);
@@ -166,9 +183,8 @@ export class Line {
 
   /** Its player has left: ready for another, who has nothing of what moved here. */
   rest() {
-    this.#motion.stop();
+    this.stop();
     this.#glow?.cancel();
-    this.#rest();
     this.index = -1;
     this.scored = false;
   }

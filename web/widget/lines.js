@@ -15,6 +15,8 @@ import { Line } from "./line.js";
 
 /** Longer ways than this many rows are cut. */
 const FARTHEST = 12;
+/** Rows beyond the edge of what can be seen that move all the same. */
+const BEYOND = 1;
 /** Characters of all scores beside which a name still has room on a phone. */
 const ROOMY = 17;
 /** Rows that wait for another player, at the most. */
@@ -35,6 +37,8 @@ export class Lines {
   #entries = [];
   #movements = new Movements();
   #height = 0;
+  /** The first and the last row in sight. @type {readonly [number, number]} */
+  #sight = [-Infinity, Infinity];
   #widths = "";
   /** @type {string | null} */
   #mine = null;
@@ -100,18 +104,30 @@ export class Lines {
     this.#removeThoseWhoLeft();
     const lines = entries.map((entry) => this.#lineOf(entry, fresh));
     arrange(this.#body, lines.map(({ element }) => element));
-    lines.forEach((line, index) => {
-      if (!fresh && line.index !== index) this.#move(line, index, now);
-      if (line.scored) line.glow();
-      line.scored = false;
-      line.index = index;
-      line.mark(line.entry?.player === mine, me && line.entry?.player === mine);
-    });
+    for (const line of lines) line.mark(line.entry?.player === mine, me && line.entry?.player === mine);
     this.#showApart(apart, me);
     this.#fit(lines);
     if (this.#reached === null || !this.#lines.has(this.#reached)) this.#reach(entries[0]?.player ?? null);
     if (fresh) this.#measure();
     this.showMovements(now);
+    this.#animate(lines, fresh, now);
+  }
+
+  /**
+   * After everything was written: to begin a glow has the page styled, once for all where nothing is written in between.
+   *
+   * @param {Line[]} lines
+   * @param {boolean} fresh the whole list is new
+   * @param {number} now
+   */
+  #animate(lines, fresh, now) {
+    const glowing = this.#apart === null || this.#own.hidden ? lines : [...lines, this.#apart];
+    for (const line of glowing) if (line.scored) line.glow();
+    lines.forEach((line, index) => {
+      if (!fresh && line.index !== index) this.#move(line, index, now);
+      line.index = index;
+    });
+    for (const line of glowing) line.scored = false;
   }
 
   /** Arrows fade when their moment is over, also on a board that stands still. @param {number} now milliseconds */
@@ -152,15 +168,32 @@ export class Lines {
   }
 
   /**
+   * See which rows can be seen, or some more; what is cut off by the page around is not known here. Before anything is
+   * written, so that the page is not laid out for it.
+   */
+  look() {
+    if (this.#height === 0) return;
+    const scroller = /** @type {HTMLElement} */ (this.#body.closest(".scroller"));
+    const { top, bottom } = scroller.getBoundingClientRect();
+    const first = this.#body.getBoundingClientRect().top;
+    const row = (/** @type {number} */ at) => (at - first) / this.#height;
+    this.#sight = [row(Math.max(top, 0)) - 1 - BEYOND, row(Math.min(bottom, innerHeight)) + BEYOND];
+  }
+
+  /**
    * @param {Line} line
    * @param {number} index where it now belongs
    * @param {number} now
    */
   #move(line, index, now) {
+    const [first, last] = this.#sight;
     const isNew = line.index === -1;
+    const from = isNew ? index + 0.5 : line.index;
+    const drawn = from + (this.#height === 0 ? 0 : line.offset(now) / this.#height);
+    // A hundred rows that give way are a hundred animations; most of them nobody sees.
+    if ((drawn < first && index < first) || (drawn > last && index > last)) return line.stop();
     if (isNew) line.fadeIn();
     if (this.#calm.matches || this.#height === 0) return;
-    const from = isNew ? index + 0.5 : line.index;
     line.glide((from - index) * this.#height, this.#height * FARTHEST, now);
   }
 
@@ -175,8 +208,6 @@ export class Lines {
     this.#apart.show(entry);
     this.#apart.mark(true, me);
     this.#apart.reach(true);
-    if (this.#apart.scored) this.#apart.glow();
-    this.#apart.scored = false;
     if (this.#apart.element.parentNode !== this.#own) this.#own.append(this.#apart.element);
   }
 

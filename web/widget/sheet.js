@@ -167,6 +167,9 @@ header {
   contain: layout style;
 }
 
+/* A row out of sight is neither styled nor laid out nor painted; it is as high as the others all the same. */
+.body .line { content-visibility: auto; }
+
 .body .line, .own .line { border-block-start: 1px solid var(--line); }
 
 .bare .head.hidden + .body .line:first-child { border-color: transparent; }
@@ -302,7 +305,7 @@ header {
 }
 
 /* A size of its own would change what its em is. */
-.avatar:not(:has(img)) {
+.avatar:not(.pictured) {
   inline-size: calc(var(--face) / 0.74);
   block-size: calc(var(--face) / 0.74);
   font-size: 0.74em;
@@ -310,7 +313,7 @@ header {
   line-height: 1;
 }
 
-.frame[data-density="compact"] .avatar:not(:has(img)) {
+.frame[data-density="compact"] .avatar:not(.pictured) {
   inline-size: calc(var(--face) / 0.62);
   block-size: calc(var(--face) / 0.62);
   font-size: 0.62em;

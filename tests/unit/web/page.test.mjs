@@ -17,6 +17,18 @@ test("who was there from the start has not moved", () => {
   assert.deepEqual(movements.of("a", 1), { kind: "same", by: 0 });
 });
 
+test("changes within half a second are one, and the way of a moment is right to that", () => {
+  const movements = new Movements();
+  movements.observe([{ player: "a", rank: 50 }], 0);
+  for (let now = 10; now <= 2000; now += 10) movements.observe([{ player: "a", rank: 50 - (now / 10) % 7 }], now);
+  movements.observe([{ player: "a", rank: 1 }], 2001);
+  assert.deepEqual(movements.of("a", 2002), { kind: "up", by: 49 });
+  const late = movements.of("a", 2001 + MOMENT_MS - 1000);
+  assert.equal(late.kind, "up");
+  assert.ok(late.by >= 43 && late.by <= 49);
+  assert.deepEqual(movements.of("a", 2001 + MOMENT_MS), { kind: "same", by: 0 });
+});
+
 test("movement is the way since a moment ago, and ends with the moment", () => {
   const movements = new Movements();
   movements.observe(ranks("a", "b", "c"), 0);

@@ -10,7 +10,7 @@ export const QUIET_MS = 20_000;
 export const GATHER_MS = 250;
 
 export class Announcer {
-  /** @type {Map<string, string>} */
+  /** @type {Map<string, string | (() => string)>} */
   #pending = new Map();
   #spokenAt = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -26,7 +26,8 @@ export class Announcer {
   }
 
   /**
-   * @param {string} sentence replaces one of the same subject that still waits; empty: that one is not true any more
+   * @param {string | (() => string)} sentence replaces one of the same subject that still waits; empty: that one is not true
+   *   any more. A function is asked when it is said: what it tells may have changed meanwhile.
    * @param {string} [subject]
    */
   say(sentence, subject = "") {
@@ -43,7 +44,9 @@ export class Announcer {
 
   #speak() {
     this.#timer = undefined;
-    const sentences = [...this.#pending.values()].filter((sentence) => sentence !== "");
+    const sentences = [...this.#pending.values()]
+      .map((sentence) => (typeof sentence === "string" ? sentence : sentence()))
+      .filter((sentence) => sentence !== "");
     this.#pending.clear();
     if (sentences.length === 0) return;
     this.#spokenAt = performance.now();

@@ -69,6 +69,10 @@ export class LiveLeaderboard extends HTMLElement {
   #kind = "loading";
   #told = "";
   #drawn = /** @type {State | null} */ (null);
+  /** Who leads, and the one who is watched, as they were drawn last. @type {Entry | null} */
+  #foremost = null;
+  /** @type {Entry | null} */
+  #stands = null;
   #dirty = false;
   #due = false;
   #frameId = 0;
@@ -354,9 +358,12 @@ export class LiveLeaderboard extends HTMLElement {
     // Until it is known where the player stands there is nothing to compare with.
     if (this.#options.player !== null && !knows) return;
     const remarks = this.#remarks.of(leader, watched);
+    this.#foremost = leader;
+    this.#stands = watched;
     for (const { kind, entry, before } of remarks) {
       this.#tell(kind === "leads" ? "leader" : "rank", { entry: kind === "left" ? null : entry, before });
-      this.#say(this.#sentence(kind, entry), kind === "leads" ? "leader" : "rank");
+      const leads = kind === "leads";
+      this.#say(() => this.#sentence(kind, (leads ? this.#foremost : this.#stands) ?? entry), leads ? "leader" : "rank");
     }
     // Who leads needs not be told where that is.
     if (remarks.length > 0 && leader !== null && leader.player === watched?.player) this.#say("", "rank");
@@ -373,7 +380,7 @@ export class LiveLeaderboard extends HTMLElement {
     return fill(this.#words[kind], { name: displayName(entry), rank: numbers.count(entry.rank), score: scores.join(", ") });
   }
 
-  /** @type {(sentence: string, subject: string) => void} */
+  /** @type {(sentence: string | (() => string), subject: string) => void} */
   #say(sentence, subject) {
     if (!this.#options.quiet) this.#announcer.say(sentence, subject);
   }

@@ -22,7 +22,8 @@ DELETE FROM board; UPDATE view_refresh SET refreshed_at = '-infinity'
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], Any]]:
     """What waits for minutes and talks to nobody waits on a loop whose time is turned on."""
-    return {"turned": TurnedLoop} if item.path.stem == "test_relay" else {"asyncio": asyncio.new_event_loop}
+    turned = item.path.stem in {"test_pulse", "test_relay"}
+    return {"turned": TurnedLoop} if turned else {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(scope="session")

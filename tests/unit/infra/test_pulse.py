@@ -14,7 +14,6 @@ from infra.pulse import Pulse, Told, emf_of, this_process
 from infra.settings import Settings
 from realtime.core.errors import RankingUnavailable, SettingInvalid, StoreUnavailable
 from realtime.core.ports import Node
-from tests.turned import TurnedLoop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
 
 URLS: Any = dict.fromkeys(("database_url", "redis_url", "issuer", "jwks_url"), "")
 NODE = Node(id="a", kind="node", address="a:1", started=1.0, seen=1.0, numbers={})
-
-
-def pytest_asyncio_loop_factories() -> dict[str, type[TurnedLoop]]:
-    return {"turned": TurnedLoop}
 
 
 class Teller:

@@ -169,6 +169,7 @@ async def test_what_is_chosen_is_seen_at_once_and_is_in_the_address(node: Node, 
         assert await page.input_value("#address") == f"{node.url}/overlay{wanted}"
         assert page.url == f"{node.url}/overlay/build{wanted}"
         await preview.wait_for_function("() => document.documentElement.style.getPropertyValue('--block') === 'end'")
+        await preview.locator("live-leaderboard .line.mine").wait_for()  # the last that was asked for
         # The page in the preview was never loaded anew: nothing flashes.
         assert await preview.evaluate("window.kept") is True
         # And what is at the address is what was seen.

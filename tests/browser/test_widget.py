@@ -441,6 +441,30 @@ async def test_what_is_written_may_change_while_it_is_looked_at(stack: Stack, op
             assert await widget.evaluate("(one) => one.matches(':state(live)')")
 
 
+async def test_more_of_the_same_or_another_row_marked_comes_without_a_flash(
+    stack: Stack, open_page: Opens, site: Site
+) -> None:
+    async with service(stack) as node:
+        await arcade(stack, node, **{f"p{place:02}": 100 - place for place in range(12)})
+        every = [f"p{place:02}" for place in range(12)]
+        page = site.embed(node, '<live-leaderboard board="arcade" limit="3" player="p01"></live-leaderboard>')
+        async with open_page(page) as screen:
+            await until_players(screen, *every[:3])
+            widget = screen.page.locator("live-leaderboard")
+            await widget.evaluate(WITNESS)
+            await widget.evaluate("(one) => { one.setAttribute('player', 'p02'); one.setAttribute('limit', 25); }")
+            await until_players(screen, *every)
+            await widget.locator(".line.mine[data-player=p02]").wait_for()
+            assert await widget.locator(".line.mine").count() == 1
+            await widget.evaluate("(one) => { one.removeAttribute('player'); one.setAttribute('limit', 2); }")
+            await until_players(screen, *every[:2])
+            assert await widget.locator(".line.mine").count() == 0
+            assert await screen.page.evaluate("kinds") == ["live"]
+            await submit(node, "arcade", {"player": "p11", "score": 500})
+            await until_players(screen, "p11", "p00")
+            assert node.service.hub.connections == 1
+
+
 async def test_widgets_of_a_page_share_a_connection_and_end_it_when_they_go(
     stack: Stack, open_page: Opens, site: Site
 ) -> None:

@@ -68,8 +68,13 @@ export class Motion {
       return;
     }
     const from = `translate(${this.#distance.x.toFixed(1)}px, ${this.#distance.y.toFixed(1)}px)`;
-    this.#animation = this.element.animate({ transform: [from, "none"] }, { duration: DURATION_MS, easing: EASING });
-    this.#animation.onfinish = onRest;
+    const animation = this.element.animate({ transform: [from, "none"] }, { duration: DURATION_MS, easing: EASING });
+    this.#animation = animation;
+    animation.onfinish = () => {
+      // One that has ended is nothing to hold on to.
+      if (this.#animation === animation) this.#animation = null;
+      onRest();
+    };
   }
 
   /** It is where it belongs. */

@@ -158,8 +158,9 @@ export class LiveLeaderboard extends HTMLElement {
       const before = this.#options;
       this.#options = this.#read();
       if (!this.isConnected) return;
-      if (watched(before) === watched(this.#options)) this.#undress();
-      else this.#watch();
+      if (subject(before) !== subject(this.#options)) this.#watch();
+      else if (watched(before) !== watched(this.#options)) this.#watchAlso();
+      else this.#undress();
     });
   }
 
@@ -179,6 +180,15 @@ export class LiveLeaderboard extends HTMLElement {
     this.#announcer.hush();
     this.#undress();
     if (this.#options.board !== null) this.#join(this.#options.board);
+  }
+
+  /** More or less of the same, or another row marked in it: what is shown stays until the new has come. */
+  #watchAlso() {
+    const leave = this.#unwatch;
+    this.#remarks.clear();
+    this.#undress();
+    if (this.#options.board !== null) this.#join(this.#options.board);
+    leave();
   }
 
   /** @param {string} board */
@@ -401,6 +411,9 @@ export class LiveLeaderboard extends HTMLElement {
     this.dispatchEvent(new CustomEvent(`leaderboard-${name}`, { detail, bubbles: true, composed: true }));
   }
 }
+
+/** What it is that is looked at. @param {import("./options.js").Options} options */
+const subject = ({ board, service, view, player }) => JSON.stringify([board, service, view, view === "around" ? player : null]);
 
 /** What must be asked for anew when it changes. @param {import("./options.js").Options} options */
 const watched = ({ board, service, view, limit, player, radius }) => JSON.stringify([board, service, view, sizeFor(limit), player, radius]);

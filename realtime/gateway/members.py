@@ -98,7 +98,8 @@ class Members:
         if start == stop:
             return 0
         data = frame.encoded(self.encoding)
-        served = self.subscriptions[start:stop]
+        # Nobody's subscription is touched where there is no need to: a thousand of them are in no cache.
+        served = stop - start - (self.subscriptions[start:stop].count(None) if self._holes else 0)
         if self.direct:
             for index, taken in send_frames(self.fds, start, stop, data):
                 unsent = self.subscriptions[index]
@@ -106,10 +107,10 @@ class Members:
                     # The transport keeps the rest, or finds the fault for itself.
                     unsent.connection.write(data[taken:] if taken > 0 else data)
         else:
-            for subscription in served:
+            for subscription in self.subscriptions[start:stop]:
                 if subscription is not None and subscription.index != OUT:
                     subscription.connection.write(data)
-        return len(served) - served.count(None)
+        return served
 
     @property
     def done(self) -> bool:

@@ -4,7 +4,8 @@ Ours is a real node with its Valkey and PostgreSQL: each fan-out is a version th
 pub/sub, made into a delta and sent; the rivals send bytes that they hold. Counted is user and system time of all processes of
 the server (ours: the API node), whose one core nobody else uses; beside it the wall time from the order to the last viewer's
 last byte, and the CPU of the whole machine, clients included, for what the kernel moves elsewhere. All servers run and keep
-their audiences at the same time; in each run they take turns. Ours pings its clients every 25 s meanwhile, the rivals never.
+their audiences at the same time and take turns. Each run has servers of its own: where the kernel has put one's memory makes a
+fifth more or less, for as long as it lives. Ours pings its clients every 25 s meanwhile, the rivals never.
 """
 
 from __future__ import annotations
@@ -58,12 +59,11 @@ class Match:
 
 async def run() -> list[Figure]:
     figures = []
+    missing: dict[str, None] = {}
     with off_the_server_core():
-        async with match() as everybody:
-            for connections in TARGETS:
-                figures += await compared(everybody, connections)
-            figures += [Figure("fan-out", "—", f"not on this machine: {name}", 0, "—") for name in everybody.missing]
-    return figures
+        for connections in TARGETS:
+            figures += await compared(connections, missing)
+    return figures + [Figure("fan-out", "—", f"not on this machine: {name}", 0, "—") for name in missing]
 
 
 @contextlib.asynccontextmanager
@@ -87,10 +87,30 @@ async def match() -> AsyncIterator[Match]:
         yield Match(ours, rivals, missing, size)
 
 
-async def compared(everybody: Match, asked: int) -> list[Figure]:
-    connections = CONNECTIONS[asked]
-    servers = [everybody.ours, *everybody.rivals]
-    costs: dict[str, list[Cost]] = {server.name: [] for server in servers}
+async def compared(asked: int, missing: dict[str, None]) -> list[Figure]:
+    """Every run's costs, the middle one of each server; adds who could not be had."""
+    costs: dict[str, list[Cost]] = {}
+    size = 0
+    for _ in range(RUNS):
+        async with match() as everybody:
+            size = everybody.size
+            missing.update(dict.fromkeys(everybody.missing))
+            for name, seen in (await taking_turns([everybody.ours, *everybody.rivals], CONNECTIONS[asked])).items():
+                costs.setdefault(name, []).append(seen)
+    ours, *rivals = ((name, middle(seen)) for name, seen in costs.items())
+    return [
+        Figure(
+            f"{size} B to {asked:,}: CPU a delivery (wall of all, whole machine) : {name}",
+            str(ours[1]),
+            str(theirs),
+            ours[1].server / theirs.server,
+            TARGETS[asked].get(name, "—"),
+        )
+        for name, theirs in rivals
+    ]
+
+
+async def taking_turns(servers: list[Server], connections: int) -> dict[str, Cost]:
     async with contextlib.AsyncExitStack() as opened:
         audiences = [
             await opened.enter_async_context(audience(server.port, connections, in_flight=64, **server.plan))
@@ -98,20 +118,7 @@ async def compared(everybody: Match, asked: int) -> list[Figure]:
         ]
         for server, watching in zip(servers, audiences, strict=True):
             await once(server, watching)
-        for _ in range(RUNS):
-            for server, watching in zip(servers, audiences, strict=True):
-                costs[server.name].append(await cost(server, watching))
-    ours = middle(costs[everybody.ours.name])
-    return [
-        Figure(
-            f"{everybody.size} B to {connections:,}: CPU a delivery (wall of all, whole machine) : {rival.name}",
-            str(ours),
-            str(theirs := middle(costs[rival.name])),
-            ours.server / theirs.server,
-            TARGETS[asked].get(rival.name, "—"),
-        )
-        for rival in everybody.rivals
-    ]
+        return {server.name: await cost(server, watching) for server, watching in zip(servers, audiences, strict=True)}
 
 
 async def once(server: Server, watching: Audience) -> float:

@@ -9,9 +9,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from realtime.core import delta, messages
-from realtime.core.errors import BoardChanged, RankingUnavailable, Unavailable
+from realtime.core.errors import BoardChanged, Unavailable
 from realtime.core.points import AroundPoint
 from realtime.core.watched import Place
+from realtime.gateway.firsts import Firsts
 from realtime.gateway.frame import Frame
 from realtime.gateway.topic import WORTH_COMPARING, Topic
 
@@ -104,8 +105,7 @@ class Arounds:
         self._moved: set[str] = set()
         self._wanted = asyncio.Event()
         self._shown = asyncio.Event()
-        self._found: dict[str, asyncio.Future[None]] = {}
-        self._closed = False
+        self._firsts = Firsts()
 
     # -- who is watched ------------------------------------------------------------------------------------------------
 
@@ -120,13 +120,7 @@ class Arounds:
 
     async def ready(self, topic: AroundTopic) -> None:
         """Return when it was read."""
-        while topic.point is None:
-            if self._closed:
-                raise RankingUnavailable("the board is not followed any more")
-            found = self._found.get(topic.name)
-            if found is None:
-                found = self._found[topic.name] = asyncio.get_running_loop().create_future()
-            await asyncio.shield(found)
+        await self._firsts.of(topic, topic.name)
 
     async def recall(self, topic: AroundTopic, resume: Resume) -> AroundPoint | None:
         """The stretch that a client holds, where this node has just shown it: any other is no larger than what led from it."""
@@ -165,10 +159,7 @@ class Arounds:
 
     def close(self) -> None:
         """Nothing is to come any more."""
-        self._closed = True
-        for found in self._found.values():
-            if not found.done():
-                found.set_result(None)
+        self._firsts.close()
 
     # -- what moves ----------------------------------------------------------------------------------------------------
 
@@ -276,8 +267,7 @@ class Arounds:
         now = self._point(place and place.position, place and place.rank, rows)
         if topic.point is None or topic.point.epoch != now.epoch or topic.point.stands() != now.stands():
             topic.show(now)
-        if answer := self._found.pop(topic.name, None):
-            answer.set_result(None)
+        self._firsts.came(topic.name)
         self.wake()
 
     def _point(self, position: int | None, rank: int | None, rows: tuple[Row, ...]) -> AroundPoint:

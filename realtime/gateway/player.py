@@ -6,11 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from realtime.core import messages
-from realtime.core.errors import BoardChanged, RankingUnavailable, Unavailable
+from realtime.core.errors import BoardChanged, Unavailable
 from realtime.core.model import RankMode
 from realtime.core.passing import Climbers, Stand
 from realtime.core.points import PlayerPoint
 from realtime.core.watched import Place
+from realtime.gateway.firsts import Firsts
 from realtime.gateway.frame import Frame
 from realtime.gateway.pushing import untold
 from realtime.gateway.topic import Topic
@@ -105,8 +106,7 @@ class Players:
         self._tick = tick
         self._pending: set[str] = set()
         self._wanted = asyncio.Event()
-        self._found: dict[str, asyncio.Future[None]] = {}
-        self._closed = False
+        self._firsts = Firsts()
         self._cooling: set[PlayerTopic] = set()
         self._late: set[PlayerTopic] = set()
         self._cooled: asyncio.TimerHandle | None = None
@@ -136,13 +136,7 @@ class Players:
 
     async def ready(self, topic: PlayerTopic) -> None:
         """Return when it is known where the player stands."""
-        while topic.point is None:
-            if self._closed:
-                raise RankingUnavailable("the board is not followed any more")
-            found = self._found.get(topic.player)
-            if found is None:
-                found = self._found[topic.player] = asyncio.get_running_loop().create_future()
-            await asyncio.shield(found)
+        await self._firsts.of(topic, topic.player)
 
     async def recall(self, topic: PlayerTopic, resume: Resume) -> PlayerPoint | None:
         """The point that a client holds; None where it is not known any more."""
@@ -222,8 +216,7 @@ class Players:
             self._cool()
         else:
             topic.publish(point)
-        if found := self._found.pop(topic.player, None):
-            found.set_result(None)
+        self._firsts.came(topic.player)
 
     def _point(self, topic: PlayerTopic) -> PlayerPoint:
         return PlayerPoint(*self._head(), *(self._moves.watched.tell(topic.player) or ()))
@@ -271,7 +264,7 @@ class Players:
         self._tell_own(due)
 
     def _plan_others(self) -> None:
-        if self._others is None and not self._telling and self.topics and not self._closed:
+        if self._others is None and not self._telling and self.topics and not self._firsts.closed:
             pause = max(self._tick, min(SLOWEST, len(self.topics) * A_WATCHER))
             self._others = asyncio.get_running_loop().call_later(pause, self._tell_others)
 
@@ -389,7 +382,4 @@ class Players:
         for timer in (self._cooled, self._others):
             if timer is not None:
                 timer.cancel()
-        self._closed = True
-        for found in self._found.values():
-            if not found.done():
-                found.set_result(None)
+        self._firsts.close()

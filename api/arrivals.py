@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.endless import is_endless
 from api.websocket import Handshake
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ _END: Final = b"\r\n\r\n"
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 _CONNECTION: Final = re.compile(rb"\r\nconnection:[^\r]*\bupgrade\b", re.IGNORECASE)
 _SLICE: Final = 250
-_ENDLESS: Final = "/live"
-"""Server-sent events are frames themselves."""
 
 _NOT_IN_TIME: Final = "408 Request Timeout"
 _TOO_LARGE: Final = "431 Request Header Fields Too Large"
@@ -270,7 +269,7 @@ class Http(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         # Here and not in the application: until its task has its turn, whatever gives way must do so already.
-        if not cycle.scope["path"].endswith(_ENDLESS):
+        if not is_endless(cycle.scope["path"]):
             self._gate.answering(1)
             app = partial(self._answer, app)
         super()._start_asgi_task(cycle, app)

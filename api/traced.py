@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from api.endless import is_endless
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from realtime.gateway.pushing import Pushing
 
 _API: Final = "/v1/"
-_ENDLESS: Final = "/live"
 _HEADER: Final = b"x-amzn-trace-id"
 
 
@@ -47,7 +48,7 @@ class Traced:
 
 def _span(scope: Scope) -> Span | None:
     path: str = scope["path"]
-    if not path.startswith(_API) or path.endswith(_ENDLESS):
+    if not path.startswith(_API) or is_endless(path):
         return None
     named = [value for name, value in scope["headers"] if name == _HEADER]
     header = named[0].decode("latin-1") if len(named) == 1 else None

@@ -1,8 +1,4 @@
-/**
- * The same conversation by server-sent events: a request for each topic, by fetch, as an EventSource takes no token.
- *
- * @module
- */
+/** The same by server-sent events: a request for each topic, by fetch, as an EventSource takes no token. @module */
 
 /** Until a node answers. */
 export const ANSWER_MS = 10_000;
@@ -10,24 +6,48 @@ export const ANSWER_MS = 10_000;
 const LONGEST = 4e6;
 const LONGEST_RETRY_S = 60;
 
+/** Over HTTP/1.1 a browser has six connections to a host, and needs some for other questions: what is more takes turns. */
+export const FEW = 4;
+export const TURN_MS = 500;
+
 /** @type {import("./inside.js").Open} */
 export const openEvents = (url, fetch, { hear, lost }) => {
-  /** @type {Map<number, AbortController>} */
+  /** @type {Map<number, import("./inside.js").Stream>} in the order of their turns */
   const streams = new Map();
+  // Over HTTP/2 there is room for all.
+  const roomy = (/** @type {any} */ one) => one.name.startsWith(`${url}/`) && /^h[23]/.test(one.nextHopProtocol);
+  const most = !globalThis.location || performance.getEntriesByType("resource").some(roomy) ? Infinity : FEW;
   let token = "";
-  const end = (/** @type {number} */ id) => {
-    streams.get(id)?.abort();
-    streams.delete(id);
+  const waiting = () => [...streams.values()].filter(({ stop }) => !stop);
+  const want = (/** @type {any} */ message, mark = "") => {
+    end(message.id);
+    streams.set(message.id, { message, mark });
+    next();
   };
+  const end = (/** @type {number} */ id) => {
+    streams.get(id)?.stop?.abort();
+    streams.delete(id);
+    next();
+  };
+  const next = () => {
+    const [first] = waiting();
+    if (!first || streams.size - waiting().length >= most) return;
+    ask(first);
+    next();
+  };
+  const turns = setInterval(() => {
+    const told = [...streams.values()].find(({ mark, stop }) => mark && stop);
+    if (told && waiting().length) want(told.message, told.mark);
+  }, TURN_MS);
 
-  const ask = async (/** @type {any} */ { op, id, board, resume, ...view }) => {
-    end(id);
-    const stream = new AbortController();
-    const { signal } = stream;
-    streams.set(id, stream);
+  const ask = async (/** @type {import("./inside.js").Stream} */ stream) => {
+    const { op, id, board, resume, ...view } = stream.message;
+    stream.stop = new AbortController();
+    const { signal } = stream.stop;
     const headers = new Headers({ Accept: "text/event-stream" });
     if (token) headers.set("Authorization", `Bearer ${token}`);
-    if (resume) headers.set("Last-Event-ID", `${resume.epoch}-${resume.version}`);
+    const mark = stream.mark || (resume && `${resume.epoch}-${resume.version}`);
+    if (mark) headers.set("Last-Event-ID", mark);
     const path = `${url}/v1/boards/${encodeURIComponent(board)}/live?${new URLSearchParams(view)}`;
     const asked = performance.now();
     // Each has a watchdog of its own, as each may be with another node.
@@ -45,14 +65,19 @@ export const openEvents = (url, fetch, { hear, lost }) => {
       if (answer.status >= 500 || answer.status === 429) {
         return fail(1006, "", Math.min(LONGEST_RETRY_S, Number(answer.headers.get("Retry-After"))) * 1000);
       }
-      if (!answer.ok) return hear({ ...(await answer.json()), type: "error", id });
+      if (!answer.ok) {
+        const problem = await answer.json();
+        end(id);
+        return hear({ ...problem, type: "error", id });
+      }
       hear({ type: "pong", after: performance.now() - asked });
       for await (const event of eventsOf(answer, expect)) {
         if (signal.aborted) return;
-        const message = JSON.parse(event);
+        const message = JSON.parse(event.data);
         if (message.type === "welcome") beat = message.heartbeat * 2000;
         if (message.type === "closed") fail(message.code, message.reason);
         else hear({ ...message, id });
+        stream.mark = event.id ?? stream.mark;
       }
       fail();
     } catch {
@@ -63,10 +88,17 @@ export const openEvents = (url, fetch, { hear, lost }) => {
   };
 
   return {
-    close: () => [...streams.keys()].forEach(end),
+    get wait() {
+      return waiting().length * TURN_MS;
+    },
+    close() {
+      clearInterval(turns);
+      for (const { stop } of streams.values()) stop?.abort();
+      streams.clear();
+    },
     send(message) {
       if (message.op === "auth") token = message.token;
-      if (message.op === "subscribe") ask(message);
+      if (message.op === "subscribe") want(message);
       if (message.op === "unsubscribe") end(message.id);
     },
   };
@@ -82,8 +114,8 @@ async function* eventsOf(answer, heard) {
     const events = (text + value).split("\n\n");
     text = events.pop() ?? "";
     for (const event of events) {
-      const data = /^data: ?(.*)/m.exec(event);
-      if (data) yield data[1];
+      const { data, id } = /^(?:id: ?(?<id>.*)\n)?data: ?(?<data>.*)/m.exec(event)?.groups ?? {};
+      if (data) yield { id, data };
     }
   }
 }

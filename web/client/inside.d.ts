@@ -7,6 +7,17 @@ export interface Link {
   /** `auth`, `subscribe`, `unsubscribe` and `ping`, as in asyncapi.json. By events `unsubscribe` names the `id` of what was asked. */
   send(message: Record<string, any>): void;
   close(): void;
+  /** Milliseconds until what is asked for now has its turn; none if not said. */
+  readonly wait?: number;
+}
+
+/** What is asked for by events. */
+export interface Stream {
+  readonly message: any;
+  /** Of the last event; from there another leads on. */
+  mark?: string;
+  /** Ends it; not there: it has yet to be opened. */
+  stop?: AbortController;
 }
 
 export interface Ears {

@@ -1,30 +1,19 @@
-/**
- * Boards as they change. `index.d.ts` tells all of it.
- *
- *     import { connect } from "./client/live.js";
- *     const live = connect("https://host", { token });   // text, or a function that is asked whenever one is due
- *     const top = live.top("arcade", { limit: 10 });     // player(board, player), around(board, player, { radius })
- *     top.on("state", ({ entries }) => draw(entries));   // or: for await (const board of top)
- *     top.on("status", (status, reason) => { });         // connecting, live, stale, offline, closed
- *     top.close();
- *
- * @module
- */
+/** Boards as they change; `README.md` and `index.d.ts` tell all of it. @module */
 
 import { ANSWER_MS, openEvents } from "./events.js";
 import { follow, OutOfStep, standsAlone } from "./reducer.js";
 import { openSocket, SOON_MS } from "./socket.js";
 import { Emitter, LiveError, Topic } from "./topic.js";
 
-/** @typedef {import("./inside.js").Watch} Watch */
-
 export { LiveError };
 
-/** What held this long was a good connection: the next loss starts from the shortest wait. */
+/** @typedef {import("./inside.js").Watch} Watch */
+
+/** What held so long was a good connection: the waits are short again. */
 export const STEADY_MS = 10_000;
-/** A snapshot is asked for within this, at random: a fault must not become a storm of them. */
+/** Within this a snapshot is asked for, at random: a fault must not become a storm. */
 export const RESYNC_MS = 1_000;
-/** A node that is behind what was shown may catch up; after this long the board has begun anew. */
+/** So long a node may be behind what was shown; then the board has begun anew. */
 export const BEHIND_MS = 10_000;
 export const BASE_MS = 500;
 export const CAP_MS = 15_000;
@@ -39,14 +28,7 @@ const jitter = (attempt) => Math.random() * Math.min(CAP_MS, BASE_MS * 2 ** atte
 export const connect = (url = "/", options = {}) => new Live(url, options);
 
 class Live extends Emitter {
-  quality = /** @type {any} */ ({
-    transport: null,
-    latency: null,
-    reconnects: -1,
-    resumed: 0,
-    snapshots: 0,
-    outOfStep: 0,
-  });
+  quality = /** @type {any} */ ({ transport: null, latency: null, reconnects: -1, resumed: 0, snapshots: 0, outOfStep: 0 });
   #options;
   #link = /** @type {import("./inside.js").Link | null} */ (null);
   #watches = /** @type {Set<Watch>} */ (new Set());
@@ -122,10 +104,9 @@ class Live extends Emitter {
     }
   }
 
-  /** The token first; then everything is asked for. */
   async #present() {
     const link = this.#link;
-    // While the last one holds: the node closes the connection in time, and the next one asks again.
+    // While the last one holds: the node ends the connection in time, and the next asks again.
     const fail = () => this.#ready || link !== this.#link || this.#lost(1006, "token_failed");
     const patience = setTimeout(fail, ANSWER_MS);
     let { token } = this.#options;
@@ -293,7 +274,7 @@ class Live extends Emitter {
     if (!watch.topics.size) this.#watches.delete(watch);
     if (!this.#ready || !watch.topics.size) return;
     watch.waits = watch.asked = true;
-    watch.timer = setTimeout(() => this.#lost(), patience);
+    watch.timer = setTimeout(() => this.#lost(), patience + (this.#link?.wait ?? 0));
     const { id, held } = watch;
     // One watch of a topic leads on: for another the node would repeat it to both.
     const first = [...this.#watches].find((one) => one.inStep && one.held.topic === held?.topic);

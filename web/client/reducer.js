@@ -43,7 +43,7 @@ export const follow = (held, message) => {
   return placed({ ...held, version: told.to, total, position, first: rank === undefined ? held.first : rank, entries: rows });
 };
 
-/** @type {(entries: readonly any[]) => number} CRC-32 of the lines `player\tseq\tname\n` */
+/** @type {(entries: readonly any[]) => number} */
 export const checksum = (entries) =>
   crc32(entries.map(({ player, seq, name }) => `${player}\t${seq}\t${name ?? ""}\n`).join(""));
 
@@ -66,7 +66,7 @@ const apply = (rows, [kind, at, what, patch]) => {
 const placed = (state) => {
   let above = /** @type {any} */ (null);
   const entries = state.entries.map((/** @type {any} */ row, /** @type {number} */ index) => {
-    // As text: a list joins to its elements, and an integer has one spelling on the wire.
+    // As text: an integer has one spelling on the wire.
     const shared = state.ranks === "competition" && (!above || `${above.score}` === `${row.score}`);
     const rank = shared ? (above?.rank ?? state.first ?? 1) : (state.position ?? 0) + index + 1;
     return (above = row.rank === rank ? row : { ...row, rank });

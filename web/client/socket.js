@@ -1,11 +1,7 @@
-/**
- * A conversation with a node by WebSocket.
- *
- * @module
- */
+/** A conversation with a node by WebSocket. @module */
 
 export const PROTOCOL = "rankcast.v1.json";
-/** Until a node says welcome: something may swallow WebSockets, and there is another way. */
+/** Until a node says welcome: something may swallow WebSockets. */
 export const SOON_MS = 5_000;
 
 /** @type {import("./inside.js").Open} */

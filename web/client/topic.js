@@ -1,14 +1,9 @@
-/**
- * Those who look, and what they are told. `index.d.ts` has the contract.
- *
- * @module
- */
+/** Those who look, and what they are told. `index.d.ts` has the contract. @module */
 
 import { since } from "./reducer.js";
 
 /** @typedef {(...told: any[]) => void} Listener */
 
-/** What a loop over a topic ends with when the service refuses it. */
 export class LiveError extends Error {
   /** @param {string} code @param {string} message */
   constructor(code, message = code) {
@@ -17,7 +12,7 @@ export class LiveError extends Error {
   }
 }
 
-/** Something with a status. A listener's defect is reported as its own, and the others are told all the same. */
+/** A listener's defect is reported, and the others are told all the same. */
 export class Emitter extends EventTarget {
   status = /** @type {import("./index.d.ts").Status} */ ("connecting");
   reason = /** @type {string | null} */ (null);

@@ -1,9 +1,9 @@
 // The same by server-sent events, where a WebSocket does not get through.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, describe, mock, test } from "node:test";
 
-import { ANSWER_MS } from "../../../web/client/events.js";
+import { ANSWER_MS, FEW, TURN_MS } from "../../../web/client/events.js";
 import { RESYNC_MS, STEADY_MS } from "../../../web/client/live.js";
 import { delta, HEARTBEAT_S, Node, rank, settled, snapshot, subscribed, TOPIC, welcome } from "./node.mjs";
 
@@ -259,4 +259,86 @@ test("the token is in the header of each request, never in its address", async (
   assert.equal(node.request.headers.get("authorization"), "Bearer abc.def");
   assert.ok(!node.request.url.href.includes("abc"));
   await node.request.hear(welcome, subscribed(1, "snapshot", TOPIC));
+});
+
+/** A page of the node's, loaded by this protocol, that watches one player more than there are streams over HTTP/1.1. */
+async function crowded(protocol = "http/1.1") {
+  globalThis.location = { href: "http://node/" };
+  mock.method(performance, "getEntriesByType", () => [{ name: "http://node/web/client/live.js", nextHopProtocol: protocol }]);
+  await node.connect({ WebSocket: null });
+  const seen = Array.from({ length: FEW + 1 }, (_, at) => node.watch(node.live.player("harbin", `p${at}`)));
+  await settled();
+  return seen;
+}
+
+const led = (message) => `id: 7-${message.version}\ndata: ${JSON.stringify(message)}\n\n`;
+
+/** The node answers, from another version where one leads on. */
+async function telling(request, version = 5, from = version) {
+  const topic = `harbin/player/${request.url.searchParams.get("player")}`;
+  await request.hear(welcome, subscribed(1, from === version ? "snapshot" : "resumed", topic));
+  await request.write(led({ ...rank(from, version, 1), topic }));
+}
+
+describe("in a browser", () => {
+  afterEach(() => {
+    delete globalThis.location;
+  });
+
+  test("over HTTP/1.1 what is watched beyond a few takes turns, and comes back for what it missed", async () => {
+    const seen = await crowded();
+    const playersAsked = () => node.requests.map(({ url }) => url.searchParams.get("player")).join(" ");
+    assert.equal(playersAsked(), "p0 p1 p2 p3");
+    // Who has not been told yet keeps its place.
+    await node.pass(TURN_MS);
+    assert.equal(playersAsked(), "p0 p1 p2 p3");
+    for (const request of node.requests) await telling(request);
+    await node.pass(TURN_MS);
+    assert.equal(playersAsked(), "p0 p1 p2 p3 p4");
+    assert.deepEqual(node.requests.map(({ aborted }) => aborted), [true, false, false, false, false]);
+    await telling(node.request);
+    await node.pass(TURN_MS);
+    assert.equal(playersAsked(), "p0 p1 p2 p3 p4 p0");
+    assert.equal(node.request.headers.get("last-event-id"), "7-5");
+    await telling(node.request, 6, 5);
+    assert.deepEqual(seen.map(({ states }) => states.map(({ version }) => version).join()), ["5,6", "5", "5", "5", "5"]);
+    assert.deepEqual([node.statuses, seen[0].statuses], [["live"], ["live"]]);
+  });
+
+  test("one that is refused, or let go, makes room", async () => {
+    const seen = await crowded();
+    await node.requests[1].refuse(404, { code: "board_unknown" });
+    assert.equal(node.requests.length, FEW + 1);
+    node.watch(node.live.player("harbin", "late"));
+    await settled();
+    assert.equal(node.requests.length, FEW + 1);
+    seen[0].topic.close();
+    assert.equal(node.requests.length, FEW + 2);
+    assert.equal(node.request.url.searchParams.get("player"), "late");
+  });
+
+  test("who waits for a turn is not taken for one who gets no answer", async () => {
+    const seen = await crowded();
+    for (let more = 0; more < 2 * (ANSWER_MS / TURN_MS); more += 1) seen.push(node.watch(node.live.player("harbin", `more${more}`)));
+    for (let answered = 0; answered < seen.length; ) {
+      while (answered < node.requests.length) await telling(node.requests[answered++]);
+      await node.pass(TURN_MS);
+    }
+    assert.ok(node.time > ANSWER_MS);
+    assert.ok(seen.every(({ states }) => states.length === 1));
+    assert.deepEqual(node.statuses, ["live"]);
+  });
+
+  test("over HTTP/2 there is a stream for each", async () => {
+    await crowded("h2");
+    assert.equal(node.requests.length, FEW + 1);
+  });
+
+  test("closing keeps nobody waiting", async () => {
+    await crowded();
+    node.live.close();
+    await node.pass(TURN_MS);
+    assert.equal(node.requests.length, FEW);
+    assert.ok(node.requests.every(({ aborted }) => aborted));
+  });
 });

@@ -28,6 +28,7 @@ NAMES = (
     "own_ranks",
     "resume",
     "delivery",
+    "widget",
 )
 
 

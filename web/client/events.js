@@ -89,7 +89,7 @@ export const openEvents = (url, fetch, { hear, lost }) => {
 
   return {
     get wait() {
-      return waiting().length * TURN_MS;
+      return waiting().length * ANSWER_MS;
     },
     close() {
       clearInterval(turns);

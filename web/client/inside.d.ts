@@ -7,7 +7,7 @@ export interface Link {
   /** `auth`, `subscribe`, `unsubscribe` and `ping`, as in asyncapi.json. By events `unsubscribe` names the `id` of what was asked. */
   send(message: Record<string, any>): void;
   close(): void;
-  /** Milliseconds until what is asked for now has its turn; none if not said. */
+  /** Milliseconds within which what is asked for now has its turn; none if not said. */
   readonly wait?: number;
 }
 

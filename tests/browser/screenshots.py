@@ -50,6 +50,7 @@ class Shot:
     steps: what somebody does, one after the other: `click SELECTOR`, `fill SELECTOR = TEXT`, `select SELECTOR = VALUE`, `press KEY`,
     `see SELECTOR`; `{token}` is an admin's.
     watch: seconds for which the page is watched before the picture.
+    told: what is to be seen of what was lost, a selector.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Shot:
     sizes: tuple[str, ...] = EVERYWHERE
     themes: tuple[Theme, ...] = THEMES
     watch: float = 3.0
+    told: str = ""
 
 
 DESK: Final = ("laptop", "wall")
@@ -99,6 +101,7 @@ SHOTS: Final = (
         ("see .status[data-kind=live]",),
         world="away",
         sizes=("phone", "laptop"),
+        told=".status[data-kind=stale]",
     ),
     Shot(
         "offline",
@@ -106,6 +109,7 @@ SHOTS: Final = (
         ("see .status[data-kind=live]",),
         world="down",
         sizes=("phone", "laptop"),
+        told=".status[data-kind=gone]",
     ),
     Shot(
         "embed",
@@ -135,8 +139,22 @@ SHOTS: Final = (
     Shot("embed-broad", "/embed?board=broad", ("see .body .line",), sizes=("phone", "laptop")),
     Shot("embed-unknown", "/embed?board=nowhere", ("see .frame[data-kind=refused]",), sizes=("phone",)),
     Shot("embed-loading", "/embed?board=harbin", world="held", sizes=("phone",)),
-    Shot("embed-stale", "/embed?board=harbin", ("see .frame[data-kind=live]",), world="away", sizes=("phone",)),
-    Shot("embed-offline", "/embed?board=harbin", ("see .frame[data-kind=live]",), world="down", sizes=("phone",)),
+    Shot(
+        "embed-stale",
+        "/embed?board=harbin",
+        ("see .frame[data-kind=live]",),
+        world="away",
+        sizes=("phone",),
+        told=".frame[data-kind=stale]",
+    ),
+    Shot(
+        "embed-offline",
+        "/embed?board=harbin",
+        ("see .frame[data-kind=live]",),
+        world="down",
+        sizes=("phone",),
+        told=".frame[data-kind=offline]",
+    ),
     Shot("docs", "/docs", ("see article",), sizes=("phone", "laptop")),
     Shot("overlay", "/overlay?board=harbin&limit=8", sizes=DESK, themes=("dark",), watch=6),
     Shot("overlay-bare", "/overlay?board=harbin&opacity=0&heading=&theme=light", sizes=("laptop",), themes=("light",)),
@@ -266,6 +284,8 @@ async def take(
             await _do(page, step.replace("{token}", service.players["token"]))
         await asyncio.sleep(shot.watch)
         async with _in_world(shot.world, service, context):
+            if shot.told:
+                await page.locator(shot.told).wait_for()
             for theme, name in zip(themes, names, strict=True):
                 await page.emulate_media(color_scheme=theme)
                 await asyncio.sleep(_FADE)

@@ -109,7 +109,7 @@ SHOTS: Final = (
         ("see .status[data-kind=live]",),
         world="down",
         sizes=("phone", "laptop"),
-        told=".status[data-kind=gone]",
+        told="main.behind",
     ),
     Shot(
         "embed",
@@ -286,6 +286,7 @@ async def take(
         async with _in_world(shot.world, service, context):
             if shot.told:
                 await page.locator(shot.told).wait_for()
+                await asyncio.sleep(_SETTLE)
             for theme, name in zip(themes, names, strict=True):
                 await page.emulate_media(color_scheme=theme)
                 await asyncio.sleep(_FADE)

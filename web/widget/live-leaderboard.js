@@ -9,6 +9,23 @@
  * @module
  */
 
+// What those below import, too: all of it is asked for at once, not step by step over a slow network.
+import "../client/crc32.js";
+import "../client/events.js";
+import "../client/live.js";
+import "../client/reducer.js";
+import "../client/socket.js";
+import "../client/topic.js";
+import "../page/arrange.js";
+import "../page/face.js";
+import "../page/make.js";
+import "../page/motion.js";
+import "../page/movement.js";
+import "../page/row.js";
+import "../page/widths.js";
+import "./line.js";
+import "./sheet.js";
+
 import { Announcer } from "../page/announcer.js";
 import { getBoard } from "../page/boards.js";
 import { displayName, Numbers } from "../page/format.js";

@@ -1,4 +1,4 @@
-/** The same by server-sent events: a request for each topic, by fetch, as an EventSource takes no token. @module */
+/** The same by server-sent events: by fetch, as an EventSource takes no token. @module */
 
 /** Until a node answers. */
 export const ANSWER_MS = 10_000;
@@ -6,7 +6,7 @@ export const ANSWER_MS = 10_000;
 const LONGEST = 4e6;
 const LONGEST_RETRY_S = 60;
 
-/** Over HTTP/1.1 a browser has six connections to a host, and needs some for other questions: what is more takes turns. */
+/** Over HTTP/1.1 a browser has six connections to a host: what is more takes turns. */
 export const FEW = 4;
 export const TURN_MS = 500;
 
@@ -14,9 +14,9 @@ export const TURN_MS = 500;
 export const openEvents = (url, fetch, { hear, lost }) => {
   /** @type {Map<number, import("./inside.js").Stream>} in the order of their turns */
   const streams = new Map();
-  // Over HTTP/2 there is room for all.
+  // HTTP/2 has room for all.
   const roomy = (/** @type {any} */ one) => one.name.startsWith(`${url}/`) && /^h[23]/.test(one.nextHopProtocol);
-  const most = !globalThis.location || performance.getEntriesByType("resource").some(roomy) ? Infinity : FEW;
+  let most = !globalThis.location || performance.getEntriesByType("resource").some(roomy) ? Infinity : FEW;
   let token = "";
   const waiting = () => [...streams.values()].filter(({ stop }) => !stop);
   const want = (/** @type {any} */ message, mark = "") => {
@@ -36,8 +36,8 @@ export const openEvents = (url, fetch, { hear, lost }) => {
     next();
   };
   const turns = setInterval(() => {
-    const told = [...streams.values()].find(({ mark, stop }) => mark && stop);
-    if (told && waiting().length) want(told.message, told.mark);
+    const stream = [...streams.values()].find(({ told }) => told);
+    if (stream && waiting().length) want(stream.message, stream.mark);
   }, TURN_MS);
 
   const ask = async (/** @type {import("./inside.js").Stream} */ stream) => {
@@ -55,9 +55,15 @@ export const openEvents = (url, fetch, { hear, lost }) => {
     let watchdog;
     let beat = ANSWER_MS;
     const fail = (code = 1006, reason = "", wait = 0) => signal.aborted || lost(code, reason, wait);
+    const stall = () => {
+      // Pages share the room.
+      if (most > FEW || stream.told || ![...streams.values()].some(({ told }) => told)) return fail();
+      most = Math.max(1, most - 1);
+      want(stream.message, stream.mark);
+    };
     const expect = () => {
       clearTimeout(watchdog);
-      watchdog = setTimeout(fail, beat);
+      watchdog = setTimeout(stall, beat);
     };
     try {
       expect();
@@ -78,6 +84,7 @@ export const openEvents = (url, fetch, { hear, lost }) => {
         if (message.type === "closed") fail(message.code, message.reason);
         else hear({ ...message, id });
         stream.mark = event.id ?? stream.mark;
+        stream.told ||= event.id || message.mode === "resumed";
       }
       fail();
     } catch {
@@ -89,7 +96,7 @@ export const openEvents = (url, fetch, { hear, lost }) => {
 
   return {
     get wait() {
-      return waiting().length * ANSWER_MS;
+      return most > FEW ? 0 : (streams.size + 1) * ANSWER_MS;
     },
     close() {
       clearInterval(turns);

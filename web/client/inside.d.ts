@@ -7,7 +7,7 @@ export interface Link {
   /** `auth`, `subscribe`, `unsubscribe` and `ping`, as in asyncapi.json. By events `unsubscribe` names the `id` of what was asked. */
   send(message: Record<string, any>): void;
   close(): void;
-  /** Milliseconds within which what is asked for now has its turn; none if not said. */
+  /** Milliseconds that what is asked for now may wait for its turn; none if not said. */
   readonly wait?: number;
 }
 
@@ -16,6 +16,8 @@ export interface Stream {
   readonly message: any;
   /** Of the last event; from there another leads on. */
   mark?: string;
+  /** It is open, and as new as the board. */
+  told?: unknown;
   /** Ends it; not there: it has yet to be opened. */
   stop?: AbortController;
 }

@@ -9,7 +9,7 @@ export { LiveError };
 
 /** @typedef {import("./inside.js").Watch} Watch */
 
-/** What held so long was a good connection: the waits are short again. */
+/** What held so long was good: the waits are short again. */
 export const STEADY_MS = 10_000;
 /** Within this a snapshot is asked for, at random: a fault must not become a storm. */
 export const RESYNC_MS = 1_000;
@@ -21,7 +21,7 @@ export const CAP_MS = 15_000;
 /** The same may succeed later. */
 const PASSING = /available|overloaded|not_yet|internal|ranking_|rate_/;
 
-/** Full jitter: the clients of a node that died do not return as one herd. @param {number} attempt */
+/** Full jitter: clients do not return as one herd. @param {number} attempt */
 const jitter = (attempt) => Math.random() * Math.min(CAP_MS, BASE_MS * 2 ** attempt);
 
 /** @type {typeof import("./index.d.ts").connect} */
@@ -106,7 +106,7 @@ class Live extends Emitter {
 
   async #present() {
     const link = this.#link;
-    // While the last one holds: the node ends the connection in time, and the next asks again.
+    // While the last one holds the node ends the connection in time, and the next asks again.
     const fail = () => this.#ready || link !== this.#link || this.#lost(1006, "token_failed");
     const patience = setTimeout(fail, ANSWER_MS);
     let { token } = this.#options;
@@ -192,7 +192,7 @@ class Live extends Emitter {
   /** @param {string} code of what is said of the token, or of the connection */
   #refused(code) {
     if (code === "token_expiring") {
-      // A request keeps the token that it came with.
+      // A request keeps its token.
       if (this.#bySocket && typeof this.#options.token === "function") this.#present();
     }
     // What was asked with the token would be refused, too.

@@ -74,7 +74,7 @@ const placed = (state) => {
   return { ...state, entries };
 };
 
-/** @type {(shown: any, unseen: any, newest: any) => any} `newest` as it looks to who saw `shown` and missed `unseen` */
+/** @type {(shown: any, unseen: any, newest: any) => any} `newest` to who saw `shown` and missed `unseen` */
 export const since = (shown, unseen, newest) => {
   if (!newest.passed_by || shown?.topic !== newest.topic) return newest;
   const moved = shown.rank && newest.rank && shown.rank - newest.rank;

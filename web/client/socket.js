@@ -12,7 +12,7 @@ export const openSocket = (url, Socket, { hear, lost }) => {
   let pings = /** @type {any} */ (0);
   let beat = SOON_MS / 2;
   let asked = 0;
-  // Whatever comes proves that somebody is there; silence means that nobody is.
+  // Whatever comes is a sign of life.
   const expect = () => {
     clearTimeout(watchdog);
     watchdog = setTimeout(lost, beat * 2);
@@ -44,7 +44,7 @@ export const openSocket = (url, Socket, { hear, lost }) => {
   };
   return {
     send,
-    // Its own close can take minutes on a network that is gone, so nothing waits for it.
+    // Its own close can take minutes where the network is gone.
     close() {
       clearTimeout(watchdog);
       clearInterval(pings);

@@ -12,7 +12,7 @@ export class LiveError extends Error {
   }
 }
 
-/** A listener's defect is reported, and the others are told all the same. */
+/** A listener's defect is its own. */
 export class Emitter extends EventTarget {
   status = /** @type {import("./index.d.ts").Status} */ ("connecting");
   reason = /** @type {string | null} */ (null);

@@ -329,6 +329,34 @@ describe("in a browser", () => {
     assert.deepEqual(node.statuses, ["live"]);
   });
 
+  test("one that comes back keeps its place until it has been told again, however slow the node is", async () => {
+    await crowded();
+    for (const request of node.requests) await telling(request);
+    for (let turn = 0; turn < 2 * FEW; turn += 1) await node.pass(TURN_MS);
+    // All have made room but the one that waited, and none is asked twice before it is answered.
+    const asked = node.requests.map(({ url }) => url.searchParams.get("player")).join(" ");
+    assert.equal(asked, "p0 p1 p2 p3 p4 p0 p1 p2");
+    assert.equal(node.requests.at(-1).aborted, false);
+    // Quiet since: nothing but that it leads on.
+    for (const request of node.requests.slice(4)) await request.hear(welcome, subscribed(1, "resumed", `harbin/player/${request.url.searchParams.get("player")}`));
+    await node.pass(TURN_MS);
+    assert.equal(node.request.url.searchParams.get("player"), "p3");
+  });
+
+  test("where other pages of the browser have taken the room, a page makes do with what is left", async () => {
+    const seen = await crowded();
+    seen.pop().topic.close();
+    for (const request of node.requests.slice(0, 2)) await telling(request);
+    for (let passed = 0; passed < 2 * ANSWER_MS; passed += TURN_MS) {
+      await node.pass(TURN_MS);
+      // Of those that are open two get through.
+      const open = node.requests.filter(({ aborted }) => !aborted);
+      for (const request of open.slice(0, 2)) if (!request.answered) await telling(request);
+    }
+    assert.deepEqual(node.statuses, ["live"]);
+    assert.ok(seen.every(({ states }) => states.length >= 1));
+  });
+
   test("over HTTP/2 there is a stream for each", async () => {
     await crowded("h2");
     assert.equal(node.requests.length, FEW + 1);

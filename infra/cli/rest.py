@@ -48,7 +48,11 @@ class Rest:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # A proxy stands between machines, never between a machine and itself.
         beyond = urlsplit(url).hostname not in LOOPBACK
-        self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT, trust_env=beyond, transport=transport)
+        # Reading the machine's certificates takes longer than a call does; where nothing is encrypted none is asked for.
+        encrypted = url.startswith("https:")
+        self._client = httpx.AsyncClient(
+            headers=headers, timeout=TIMEOUT, trust_env=beyond, transport=transport, verify=encrypted
+        )
 
     async def __aenter__(self) -> Self:
         return self

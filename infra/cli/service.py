@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import click
 
 from infra.cli.rest import Rest
+from infra.local.issuer import issuer_of
 from infra.local.record import read_record
-from infra.local.stack import issuer_of
 from realtime.core.errors import RankcastError
 from realtime.core.identity import Role
 

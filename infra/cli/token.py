@@ -8,7 +8,7 @@ import click
 
 from infra.cli.service import NoService, data_dir_option
 from infra.cli.teaching import TaughtCommand
-from infra.local.stack import issuer_of
+from infra.local.issuer import issuer_of
 from realtime.core.identity import Role
 
 if TYPE_CHECKING:

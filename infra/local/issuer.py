@@ -155,6 +155,11 @@ class LocalIssuer:
                 return
 
 
+def issuer_of(data_dir: Path) -> LocalIssuer:
+    """The issuer of a service's data folder. Raises SettingInvalid when its folder cannot be used."""
+    return LocalIssuer(data_dir / "issuer")
+
+
 # The subject of a machine's token is its client, as in Cognito's client credentials.
 _CLAIMS: dict[Role, dict[str, Any]] = {
     Role.PLAYER: {"scope": PLAYER_SCOPE},

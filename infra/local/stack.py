@@ -6,16 +6,16 @@ import asyncio
 import os
 import socket
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Self
-
-import httpx
 
 from infra.local.claim import Claim
 from infra.local.errors import ChildDied, FolderInvalid, PortTaken
-from infra.local.issuer import CLIENT_ID, LocalIssuer
+from infra.local.issuer import CLIENT_ID, LocalIssuer, issuer_of
 from infra.local.postgres import EmbeddedPostgres
 from infra.local.process import Child, Program
 from infra.local.record import Recorded, StackRecord, end_recorded, remove_record
@@ -193,8 +193,8 @@ class Stack:
             )
             for port in self.plan.ports
         ]
-        for node, url in zip(self._nodes, self.urls, strict=True):
-            node.wait_until(partial(self._is_ready, url), READY_TIMEOUT)
+        for node, port in zip(self._nodes, self.plan.ports, strict=True):
+            node.wait_until(partial(self._is_ready, port), READY_TIMEOUT)
 
     def _spawn(self, name: str, module: str, settings: Settings, log: Path, patience: float) -> Child:
         program = Program(
@@ -212,21 +212,19 @@ class Stack:
         self._note(self._record.with_process(name, child.pid))
         return child
 
-    def _is_ready(self, url: str) -> bool:
+    def _is_ready(self, port: int) -> bool:
         self.check()
-        try:
-            return httpx.get(f"{url}/readyz", timeout=ASK_TIMEOUT, trust_env=False).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        # Asked again and again: a client that reads the machine's certificates each time would take what the node needs to start.
+        with closing(HTTPConnection(HOST, port, timeout=ASK_TIMEOUT)) as asking:
+            try:
+                asking.request("GET", "/readyz")
+                return asking.getresponse().status == HTTPStatus.OK
+            except (OSError, HTTPException):
+                return False
 
     def _note(self, record: StackRecord) -> None:
         self._record = record
         record.write(self.plan.data_dir)
-
-
-def issuer_of(data_dir: Path) -> LocalIssuer:
-    """The issuer of a data folder. Raises SettingInvalid when its folder cannot be used."""
-    return LocalIssuer(data_dir / "issuer")
 
 
 def check_port(port: int) -> None:

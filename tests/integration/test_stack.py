@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from infra.local.errors import PortTaken
+from infra.local.issuer import issuer_of
 from infra.local.record import StackRecord, read_record
-from infra.local.stack import check_port, issuer_of
+from infra.local.stack import check_port
 from infra.local.valkey import free_port
 
 if TYPE_CHECKING:

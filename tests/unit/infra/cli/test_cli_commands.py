@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found = []
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         found.append((*path, name))
         if isinstance(command, click.Group):
             found += commands(command, (*path, name))
@@ -96,3 +100,16 @@ def test_a_token_of_a_folder_that_is_not_there_makes_none(tmp_path: Path) -> Non
     result = CliRunner().invoke(cli, ["token", "--role", "server", "--data-dir", str(tmp_path / "typo")])
     assert isinstance(result.exception, NoService)
     assert not (tmp_path / "typo").exists()
+
+
+def test_a_command_waits_for_nothing_that_only_others_need() -> None:
+    program = "import sys, infra.cli.main as m; m.cli.get_command(None, 'top'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "httpx" in loaded
+    assert not {"boto3", "asyncpg", "redis", "websockets", "structlog"} & set(loaded)
+
+
+def test_for_a_name_that_is_none_the_nearest_is_proposed() -> None:
+    result = CliRunner().invoke(cli, ["wacth"])
+    assert result.exit_code == 2
+    assert "watch" in result.output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ PARENT = "rankcast.yaml"
 ANSWERS = "checkov.yaml"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML with CloudFormation's tags."""
 
 
@@ -40,7 +42,12 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def templates() -> dict[str, dict[str, Any]]:
-    """Every template by its file's name."""
+    """Every template by its file's name; who changes what is returned changes a copy."""
+    return deepcopy(_read())
+
+
+@cache
+def _read() -> dict[str, dict[str, Any]]:
     return {path.name: parse(path.read_text()) for path in sorted(FOLDER.glob("*.yaml")) if path.name != ANSWERS}
 
 

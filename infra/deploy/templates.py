@@ -90,7 +90,7 @@ def parse(text: str) -> dict[str, Any]:
     return document
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # written in C it takes a tenth
     """Reads the short form of intrinsic functions."""
 
 

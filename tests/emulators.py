@@ -20,7 +20,7 @@ import httpx
 import pytest
 from botocore.config import Config
 
-from tests.harness import free_port
+from tests.harness import UNENCRYPTED, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ class Emulator:
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until and self._process.poll() is None:
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(self.url + self.health, trust_env=False).status_code < 500:
+                if httpx.get(self.url + self.health, trust_env=False, verify=UNENCRYPTED).status_code < 500:
                     return self
             time.sleep(0.05)
         raise AssertionError(f"the emulator does not answer; its log ends:\n{self.log.read_text()[-2000:]}")

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from realtime.client.reducer import apply_delta, from_snapshot
 from tests import documents
-from tests.harness import PATIENCE, Node, eventually
+from tests.harness import PATIENCE, UNENCRYPTED, Node, eventually
 from tests.integration.held import HeldStack, problem, put_board, rank_all, submit
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -55,7 +55,7 @@ async def events(node: Node, board: str, token: str | None = None, **asked: Any)
     if token is not None:
         headers["authorization"] = f"Bearer {token}"
     async with (
-        httpx.AsyncClient(base_url=node.url, timeout=PATIENCE) as http,
+        httpx.AsyncClient(base_url=node.url, timeout=PATIENCE, verify=UNENCRYPTED) as http,
         http.stream("GET", f"/v1/boards/{board}/live", params=asked, headers=headers) as response,
     ):
         assert response.status_code == 200, await response.aread()

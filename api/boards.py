@@ -46,7 +46,9 @@ async def put(request: Request) -> Response:
     document = await read_json(request, service.settings.max_body)
     if isinstance(document, dict):
         document = _writable(document, name)
-    board, created = await service.boards.put(name, boarddoc.parse(document))
+    spec = boarddoc.parse(document)
+    with service.committing():
+        board, created = await service.boards.put(name, spec)
     service.directory.forget(name)
     service.rang()
     return _json(_document(board), 201 if created else 200)
@@ -56,7 +58,9 @@ async def delete(request: Request) -> Response:
     """`DELETE /v1/boards/{board}`."""
     service: Service = request.app.state.service
     require(await caller(request.scope), Role.ADMIN)
-    board = await service.boards.delete(check_id(request.path_params["board"], "board"))
+    name = check_id(request.path_params["board"], "board")
+    with service.committing():
+        board = await service.boards.delete(name)
     service.directory.forget(board.name)
     service.rang()
     return Response(status_code=204)

@@ -43,11 +43,16 @@ async def put(request: Request) -> Response:
     takes_picture_away = "picture" in document
     if document.pop("picture", None) is not None:
         raise FieldInvalid("picture can only be null here: a new one is uploaded")
-    if takes_picture_away:
-        # As of now: what was uploaded before and is not looked at yet does not bring one back.
-        await service.players.portray(player, None, time.time_ns() // 1_000_000)
-    profile = await service.players.put(player, document)
+    with service.committing():
+        now = time.time_ns() // 1_000_000
+        if takes_picture_away:
+            # As of now: what was uploaded before and is not looked at yet does not bring one back.
+            await service.players.portray(player, None, now)
+        profile = await service.players.put(player, document)
     service.rang()
+    if takes_picture_away and service.pictures is not None:
+        # Whoever asked for it must know whether it goes: this call may be made again.
+        await service.pictures.retire(player, now)
     fields = {"name": profile.name, "country": profile.country, "picture": profile.picture, "seq": profile.seq}
     return _json({"player": player, **fields})
 
@@ -58,7 +63,8 @@ async def remove(request: Request) -> Response:
     require(await caller(request.scope), Role.ADMIN)
     board = await service.directory.get(check_id(request.path_params["board"], "board"))
     player = check_id(request.path_params["player"], "player")
-    seq = await service.players.remove(board, player)
+    with service.committing():
+        seq = await service.players.remove(board, player)
     service.rang()
     return _json({"player": player, "seq": seq})
 

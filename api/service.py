@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from realtime.gateway.hub import may_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from api.door import Door
     from api.editions import Editions
@@ -81,9 +83,13 @@ class Service:
         """Commit what `make` reads off the request for this board; once more where the board was edited meanwhile."""
         if self.tracing is None:
             return await self._commit(board, make)
-        with self.tracing.part("commit"):
+        with self.committing():
             header = self.tracing.header()
             return await self._commit(board, lambda board: [replace(one, trace=header) for one in make(board)])
+
+    def committing(self) -> AbstractContextManager[None]:
+        """A part of the request's trace, which what is committed in it is announced under."""
+        return nullcontext() if self.tracing is None else self.tracing.part("commit")
 
     async def _commit(self, board: Board, make: Callable[[Board], Sequence[Submission]]) -> list[Result]:
         for _ in range(_EDITS):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from infra.postgres import wrapped
+from infra.postgres import ANNOUNCE, untraced, wrapped
 from realtime.core import boarddoc, outbox
 from realtime.core.errors import BoardHasEntries, BoardUnknown
 from realtime.core.model import Board, BoardKey
@@ -14,7 +14,7 @@ from realtime.core.model import Board, BoardKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.postgres import Connection, Pool
+    from infra.postgres import Connection, Pool, TraceOf
     from realtime.core.model import BoardSpec
 
 _SELECT: Final = "SELECT id, name, document::text, revision, season FROM board WHERE deleted_at IS NULL"
@@ -27,14 +27,16 @@ _UPDATE: Final = """
 UPDATE board SET document = $2::jsonb, revision = revision + 1, updated_at = now()
 WHERE id = $1 RETURNING id, name, document::text, revision, season
 """
+_NEW_EPOCH: Final = "UPDATE season SET epoch = nextval('epoch_seq') WHERE board_id = $1 AND season = $2"
 _HAS_ENTRIES: Final = "SELECT EXISTS (SELECT FROM entry WHERE board_id = $1 AND season = $2)"
 
 
 class PostgresBoards:
     """The port `Boards` on the primary. Every call raises StoreUnavailable where PostgreSQL does not answer."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, trace: TraceOf = untraced) -> None:
         self._pool = pool
+        self._trace = trace
 
     async def all(self) -> list[Board]:
         """Every board, by name."""
@@ -70,9 +72,9 @@ class PostgresBoards:
                     await connection.execute(
                         "INSERT INTO season (board_id, season) VALUES ($1, $2)", board.key.board, board.key.season
                     )
-                    await _announce(connection, board.key)
+                    await self._announce(connection, board.key)
                     return board, True
-                return await _edit(connection, name, spec, document), False
+                return await self._edit(connection, name, spec, document), False
 
     async def delete(self, name: str) -> Board:
         """Take a board away; its id is never used again. Raises BoardUnknown."""
@@ -80,8 +82,23 @@ class PostgresBoards:
             async with self._pool.acquire() as connection, connection.transaction():
                 board = await _locked(connection, name)
                 await connection.execute("UPDATE board SET deleted_at = now() WHERE id = $1", board.key.board)
-                await _announce(connection, board.key)
+                await self._announce(connection, board.key)
                 return board
+
+    async def _edit(self, connection: Connection, name: str, spec: BoardSpec, document: str) -> Board:
+        board = await _locked(connection, name)
+        if board.spec == spec:
+            return board
+        fixed = (board.spec.columns, board.spec.operator) == (spec.columns, spec.operator)
+        if not fixed and await connection.fetchval(_HAS_ENTRIES, board.key.board, board.key.season):
+            raise BoardHasEntries("columns and operator are fixed once a board has entries")
+        edited = _board(await connection.fetchrow(_UPDATE, board.key.board, document))
+        await connection.execute(_NEW_EPOCH, board.key.board, board.key.season)
+        await self._announce(connection, board.key)
+        return edited
+
+    async def _announce(self, connection: Connection, key: BoardKey) -> None:
+        await connection.execute(ANNOUNCE, outbox.encode({key: []}), self._trace())
 
 
 async def _locked(connection: Connection, name: str) -> Board:
@@ -94,27 +111,6 @@ async def _locked(connection: Connection, name: str) -> Board:
     if row is None:
         raise BoardUnknown(f"there is no board {name!r}")
     return _board(row)
-
-
-async def _edit(connection: Connection, name: str, spec: BoardSpec, document: str) -> Board:
-    board = await _locked(connection, name)
-    if board.spec == spec:
-        return board
-    fixed = (board.spec.columns, board.spec.operator) == (spec.columns, spec.operator)
-    if not fixed and await connection.fetchval(_HAS_ENTRIES, board.key.board, board.key.season):
-        raise BoardHasEntries("columns and operator are fixed once a board has entries")
-    edited = _board(await connection.fetchrow(_UPDATE, board.key.board, document))
-    await connection.execute(
-        "UPDATE season SET epoch = nextval('epoch_seq') WHERE board_id = $1 AND season = $2",
-        board.key.board,
-        board.key.season,
-    )
-    await _announce(connection, board.key)
-    return edited
-
-
-async def _announce(connection: Connection, key: BoardKey) -> None:
-    await connection.execute("INSERT INTO outbox (payload) VALUES ($1)", outbox.encode({key: []}))
 
 
 def _board(row: Any) -> Board:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 _SEEN: Final = 30
 """Seconds for which a message that was looked at is out of the next look."""
-_WAIT: Final = 1
+WAIT: Final = 1
+"""Seconds for which a call waits for a message; without it a look at a few of the queue's servers might find nothing. The client must
+wait longer.
+"""
 _MOST: Final = 10_000
 """Messages of one redrive."""
 _COUNTED: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
@@ -92,7 +95,7 @@ class SqsDeadLetters:
                 QueueUrl=self._dead_url,
                 MaxNumberOfMessages=min(limit, CALL),
                 VisibilityTimeout=_SEEN,
-                WaitTimeSeconds=_WAIT,
+                WaitTimeSeconds=WAIT,
                 MessageAttributeNames=[REASON, REDRIVE],
                 MessageSystemAttributeNames=["SentTimestamp"],
             )

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import os
 import secrets
+import shutil
 import time
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -14,7 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from realtime.core.errors import Overloaded, PictureRefused, PicturesUnavailable, RateLimited, TicketInvalid
-from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Ticket, Upload, upload_of
+from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Ticket, Upload, made_at, upload_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ WAITING: Final = 256
 """Uploads that may wait to be looked at; about, where several nodes share the folder."""
 WAITING_EACH: Final = 4
 """Likewise of one player: who sends what takes long to look at holds up few."""
+RETIRED: Final = 24 * 3600.0
+"""Seconds for which a picture that is not shown any more is there for who has not heard of that."""
 _KEYS: Final = "uploads/"
 _SLASH: Final = "~"
 """No key has one."""
@@ -46,7 +49,7 @@ class FolderPictures:
         self._clock = clock
         self._received = 0
         with _wrapped():
-            for name in ("uploads", "pictures", "incoming"):
+            for name in ("uploads", "pictures", "incoming", "retired"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
             self._secret = _secret(folder / "secret")
 
@@ -140,6 +143,31 @@ class FolderPictures:
     async def discard(self, upload: Upload) -> None:
         """See the port."""
         await asyncio.to_thread(self._unlink, self._sent(upload))
+
+    async def retire(self, player: str, before: int) -> None:
+        """See the port. What is marked goes by `forget`."""
+        await asyncio.to_thread(self._retire, player, before)
+
+    def _retire(self, player: str, before: int) -> None:
+        with _wrapped(), suppress(FileNotFoundError):
+            for folder in (self._folder / "pictures" / player).iterdir():
+                if 0 <= made_at(player, f"pictures/{player}/{folder.name}") < before:
+                    # When it was marked first is what counts.
+                    (self._folder / "retired" / f"{player}{_SLASH}{folder.name}").open("a").close()
+
+    async def forget(self) -> int:
+        """Take away what was retired a while ago; how many pictures that were."""
+        return await asyncio.to_thread(self._forget)
+
+    def _forget(self) -> int:
+        gone = 0
+        with _wrapped():
+            for mark in (self._folder / "retired").iterdir():
+                if mark.stat().st_mtime < self._clock() - RETIRED:
+                    shutil.rmtree(self._folder / "pictures" / mark.name.replace(_SLASH, "/"), ignore_errors=True)
+                    mark.unlink(missing_ok=True)
+                    gone += 1
+        return gone
 
     def path(self, key: str) -> Path | None:
         """The file of a picture that was published; None for anything else."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from realtime.core.errors import PictureRefused, PicturesUnavailable, TicketInvalid
-from realtime.core.pictures import MAX_BYTES, Ticket, Upload, upload_of
+from realtime.core.pictures import MAX_BYTES, Ticket, Upload, made_at, upload_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ class MemoryPictures:
     away: bool = False
     uploads: dict[str, bytes] = field(default_factory=dict)
     made: dict[str, bytes] = field(default_factory=dict)
+    retired: set[str] = field(default_factory=set)
     _tickets: set[tuple[str, str]] = field(default_factory=set)
 
     async def ticket(self, upload: Upload, content_type: str) -> Ticket:
@@ -52,6 +53,11 @@ class MemoryPictures:
         """See the port."""
         self._answer()
         self.uploads.pop(upload.key, None)
+
+    async def retire(self, player: str, before: int) -> None:
+        """See the port."""
+        self._answer()
+        self.retired |= {key for key in self.made if 0 <= made_at(player, key) < before}
 
     def _answer(self) -> None:
         if self.away:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from infra.client_aws import AwsClient
 from realtime.core.errors import PictureRefused, PicturesUnavailable
-from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Ticket, Upload
+from realtime.core.pictures import MAX_BYTES, TICKET_SECONDS, Ticket, Upload, made_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _THREADS: Final = 4
 _TRIES: Final = 3
 _GONE: Final = ("NoSuchKey", "404")
+NOT_SHOWN: Final = {"TagSet": [{"Key": "shown", "Value": "no"}]}
+"""The tag by which the bucket's rule knows what may go."""
+_MARKED: Final = 20
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
@@ -101,6 +104,25 @@ class S3Pictures:
         """See the port."""
         with _wrapped():
             await self._aws.call("delete_object", Bucket=self._bucket, Key=upload.key)
+
+    async def retire(self, player: str, before: int) -> None:
+        """See the port. What is marked goes by the bucket's rule, in a night."""
+        with _wrapped():
+            keys = [key for key in await self._keys(f"pictures/{player}/") if 0 <= made_at(player, key) < before]
+            # The newest ones: those before them were marked when these were.
+            for key in keys[-_MARKED:]:
+                await self._aws.call("put_object_tagging", Bucket=self._bucket, Key=key, Tagging=NOT_SHOWN)
+
+    async def _keys(self, prefix: str) -> list[str]:
+        """In their order, which is that of time."""
+        keys: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            page = await self._aws.call("list_objects_v2", Bucket=self._bucket, Prefix=prefix, **more)
+            keys += [one["Key"] for one in page.get("Contents", ())]
+            if not page.get("IsTruncated"):
+                return keys
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -19,6 +19,10 @@ Connection = Any
 PasswordOf = Callable[[], Awaitable[str]]
 """Asked for a password by each new connection."""
 
+TraceOf = Callable[[], str | None]
+"""Asked for the trace of who is about to commit."""
+
+ANNOUNCE: Final = "INSERT INTO outbox (payload, trace) VALUES ($1, $2)"
 RETRIED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 WRITER: Final = {
@@ -32,6 +36,10 @@ WRITER: Final = {
 }
 _CONNECT_TIMEOUT: Final = 5.0
 _READER: Final = {"application_name": "rankcast", "jit": "off"}
+
+
+def untraced() -> None:
+    """The trace of whoever is not traced."""
 
 
 @contextmanager

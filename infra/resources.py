@@ -14,7 +14,7 @@ from infra.bus_redis import RedisBus
 from infra.client_aws import AwsClient, make_client
 from infra.client_redis import BoundedRedis
 from infra.dead_letters_postgres import PostgresDeadLetters
-from infra.dead_letters_sqs import SqsDeadLetters
+from infra.dead_letters_sqs import WAIT, SqsDeadLetters
 from infra.fallback_postgres import PostgresFallback
 from infra.identity_jwt import JwtIdentity
 from infra.ledger_postgres import PostgresLedger
@@ -23,7 +23,7 @@ from infra.outbox_postgres import OutboxBell, OutboxListener, PostgresOutbox
 from infra.pictures_folder import FolderPictures
 from infra.pictures_s3 import S3Pictures
 from infra.players_postgres import PostgresPlayers
-from infra.postgres import open_pool
+from infra.postgres import open_pool, untraced
 from infra.queue_sqs import SqsQueue
 from infra.ranking_redis import RedisRanking
 from infra.relay import Relay
@@ -36,12 +36,23 @@ from realtime.core.errors import SettingInvalid
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from infra.postgres import Pool
+    from infra.postgres import Pool, TraceOf
     from infra.settings import Settings
     from infra.tracing import Tracing
     from realtime.core.ports import DeadLetters, Pictures
 
 _TRACES_TIMEOUT: Final = 2.0
+_BOUNDS: Final = {
+    "queue_timeout": (0.1, 60),
+    "queue_tries": (1, 10),
+    "queue_in_flight": (1, 64),
+    "queue_pause": (0, 60),
+    "queue_claim": (1, 10_000),
+    # SQS takes no more, and what is left of less is not worth the call.
+    "queue_message": (1024, 262_144),
+    "resend_after": (1, 3600),
+    "sweep_every": (0.1, 3600),
+}
 _DOUBLINGS: Final = 4
 """So often the time doubles after which a letter is sent again."""
 
@@ -90,6 +101,7 @@ class PictureResources:
     pictures: S3Pictures
     players: PostgresPlayers
     relay: Relay
+    tracing: Tracing | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,17 +148,18 @@ async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
     redis = _redis(settings)
     identity = JwtIdentity.from_settings(settings)
     aws = await _queue_client(settings) if settings.queue_url else None
+    looks = await _queue_client(settings, WAIT) if settings.dead_letter_url else None
     pictures = await _pictures(settings)
     tracing = await _open_tracing(settings, "rankcast-node")
     try:
         yield NodeResources(
             submissions=PostgresSubmissions(warm),
-            boards=PostgresBoards(primary),
-            players=PostgresPlayers(primary),
+            boards=PostgresBoards(primary, _trace(tracing)),
+            players=PostgresPlayers(primary, _trace(tracing)),
             fallback=PostgresFallback(replica),
             bell=_relay(settings, primary, _queue(settings, aws), tracing) if aws else OutboxBell(primary),
             pictures=pictures,
-            dead_letters=_dead_letters(settings, primary, aws),
+            dead_letters=_dead_letters(settings, primary, looks),
             outbox=PostgresOutbox(primary, settings.lease),
             nodes=RedisNodes(redis, settings.beat),
             ranking=RedisRanking(redis, settings.top_cache),
@@ -156,8 +169,9 @@ async def node_resources(settings: Settings) -> AsyncIterator[NodeResources]:
         )
     finally:
         await _close_tracing(tracing)
-        if aws is not None:
-            aws.close()
+        for client in (aws, looks):
+            if client is not None:
+                client.close()
         if isinstance(pictures, S3Pictures):
             pictures.close()
         await identity.aclose()
@@ -183,7 +197,7 @@ async def worker_resources(settings: Settings) -> AsyncIterator[WorkerResources]
             listener=listener,
             ledger=PostgresLedger(pool),
             boards=PostgresBoards(pool),
-            players=PostgresPlayers(pool),
+            players=PostgresPlayers(pool, _trace(tracing)),
             folder=_folder(settings),
             ranking=RedisRanking(redis, settings.top_cache),
             sentinel=RedisSentinel(redis),
@@ -234,15 +248,21 @@ async def picture_resources(settings: Settings) -> AsyncIterator[PictureResource
     """Everything of the function that looks at uploads, connected at the first use. Raises SettingInvalid."""
     if not settings.pictures_bucket or not settings.queue_url:
         raise SettingInvalid("this function needs RANKCAST_PICTURES_BUCKET and RANKCAST_QUEUE_URL")
+    _check(settings)
     password = _database_password(settings)
     pool = await open_pool(settings.database_url, size=2, seconds=20.0, writer=True, lazy=True, password=password)
     aws = await _queue_client(settings)
     pictures = await S3Pictures.open(settings)
+    tracing = await _open_tracing(settings, "rankcast-pictures")
     try:
         yield PictureResources(
-            pictures=pictures, players=PostgresPlayers(pool), relay=_relay(settings, pool, _queue(settings, aws))
+            pictures=pictures,
+            players=PostgresPlayers(pool, _trace(tracing)),
+            relay=_relay(settings, pool, _queue(settings, aws), tracing),
+            tracing=tracing,
         )
     finally:
+        await _close_tracing(tracing)
         pictures.close()
         aws.close()
         pool.terminate()
@@ -258,13 +278,14 @@ def _folder(settings: Settings) -> FolderPictures | None:
     return FolderPictures(Path(settings.pictures_folder))
 
 
-async def _queue_client(settings: Settings) -> AwsClient:
+async def _queue_client(settings: Settings, waits: float = 0.0) -> AwsClient:
+    """A client whose calls the service may keep waiting for so long on purpose."""
     return await asyncio.to_thread(
         AwsClient.open,
         "sqs",
         settings,
         threads=settings.queue_in_flight,
-        seconds=settings.queue_timeout,
+        seconds=settings.queue_timeout + waits,
         tries=settings.queue_tries,
     )
 
@@ -291,8 +312,15 @@ async def _open_tracing(settings: Settings, service: str) -> Tracing | None:
     return Tracing(XRayExporter(client), service, share=settings.trace_share, rate=settings.trace_rate)
 
 
+def _trace(tracing: Tracing | None) -> TraceOf:
+    return untraced if tracing is None else tracing.header
+
+
 def _check(settings: Settings) -> None:
     """Before anything is opened. Raises SettingInvalid."""
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= getattr(settings, name) <= most:
+            raise SettingInvalid(f"RANKCAST_{name.upper()} must be from {least} to {most}")
     if settings.traces not in {"", "xray"}:
         raise SettingInvalid(f"RANKCAST_TRACES must be xray or empty, not {settings.traces!r}")
     if settings.traces and find_spec("opentelemetry") is None:
@@ -318,7 +346,7 @@ def _relay(settings: Settings, pool: Pool, queue: SqsQueue, tracing: Tracing | N
 
 def _dead_letters(settings: Settings, pool: Pool, aws: AwsClient | None) -> DeadLetters:
     rows = PostgresDeadLetters(pool)
-    if aws is None or not settings.dead_letter_url:
+    if aws is None or not settings.queue_url:
         return rows
     return SqsDeadLetters(rows, aws, settings.queue_url, settings.dead_letter_url)
 

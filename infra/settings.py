@@ -166,6 +166,11 @@ class Settings:
         return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in named.items()}
 
 
+def invocation_trace() -> str | None:
+    """The trace under which AWS has called a function this time, as a header."""
+    return os.environ.get("_X_AMZN_TRACE_ID")
+
+
 _REQUIRED = {"database_url", "redis_url", "issuer", "jwks_url"}
 
 

@@ -23,6 +23,7 @@ from realtime.core.errors import (
 from realtime.core.fold import Outcome, Submission, fold
 from realtime.core.letters import Letter
 from realtime.core.model import Board, BoardKey, Change, Entry, Profile
+from realtime.core.pictures import Portrait
 from realtime.core.ports import Page, Standings
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class MemoryStore:
     """When a player's entry got its seq."""
     profiles: dict[str, Profile] = field(default_factory=dict)
     portrayed: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, tuple[int, str]] = field(default_factory=dict)
     """When a player's picture was asked for."""
     answers: dict[bytes, Answered] = field(default_factory=dict)
     outbox: dict[int, Waiting] = field(default_factory=dict)
@@ -247,6 +249,16 @@ class MemoryPlayers:
         self._store.portrayed[player] = at
         await self.put(player, {"picture": picture})
         return True
+
+    async def refuse(self, player: str, reason: str, at: int) -> None:
+        """See the port."""
+        if at >= self._store.refused.get(player, (0, ""))[0]:
+            self._store.refused[player] = at, reason
+
+    async def portrait(self, player: str) -> Portrait:
+        """See the port."""
+        shown = self._store.profiles.get(player, Profile()).picture
+        return Portrait(shown, self._store.portrayed.get(player, 0), *self._store.refused.get(player, ()))
 
     async def get(self, player: str) -> Profile:
         """See the port."""

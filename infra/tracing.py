@@ -127,13 +127,13 @@ class Tracing:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    def request(self, header: str | None, **attributes: Any) -> Span | None:
-        """A span for a request that came with this header; None where it is not to be traced. Whoever takes it ends it."""
+    def request(self, header: str | None, name: str = "request", **attributes: Any) -> Span | None:
+        """A span for what was asked for with this header; None where it is not to be traced. Whoever takes it ends it."""
         told = read(header) if header else None
         decided = told.sampled if told is not None else None
         if not (self._chance() < self._share if decided is None else decided) or not self._has_room():
             return None
-        return self._start("request", told, SpanKind.SERVER, attributes)
+        return self._start(name, told, SpanKind.SERVER, attributes)
 
     def _has_room(self) -> bool:
         second = int(self._clock())

@@ -11,6 +11,7 @@ from urllib.parse import unquote_plus
 import structlog
 
 from infra.resources import picture_resources
+from infra.settings import invocation_trace
 from realtime.core.errors import PictureRefused
 from realtime.core.pictures import upload_of
 from workers.function import Kept, seconds
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from infra.relay import Relay
     from infra.settings import Settings
+    from infra.tracing import Tracing
     from workers.function import Context
 
 log = structlog.get_logger()
@@ -30,12 +32,14 @@ log = structlog.get_logger()
 class _Parts:
     studio: Studio
     relay: Relay
+    tracing: Tracing | None
 
 
 @asynccontextmanager
 async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
     async with picture_resources(settings) as resources:
-        yield _Parts(Studio(resources.pictures, resources.players), resources.relay)
+        studio = Studio(resources.pictures, resources.players, tracing=resources.tracing)
+        yield _Parts(studio, resources.relay, resources.tracing)
 
 
 KEPT: Final = Kept(_parts)
@@ -47,15 +51,25 @@ def handler(event: dict[str, Any], context: Context | None) -> dict[str, int]:
 
 
 async def _take(parts: _Parts, event: dict[str, Any], limit: float) -> dict[str, int]:
+    try:
+        async with asyncio.timeout(limit):
+            return {"shown": await _look(parts, event, limit)}
+    finally:
+        if parts.tracing is not None:
+            # Between two invocations nothing runs that could send it.
+            await asyncio.to_thread(parts.tracing.flush)
+
+
+async def _look(parts: _Parts, event: dict[str, Any], limit: float) -> int:
+    """How many of the uploads are shown."""
     shown = 0
-    async with asyncio.timeout(limit):
-        for told in event.get("Records", ()):
-            # S3 writes keys as a form would.
-            key = unquote_plus(told["s3"]["object"]["key"])
-            try:
-                shown += await parts.studio.take(upload_of(key))
-            except PictureRefused as refusal:
-                log.warning("no upload", key=key, reason=str(refusal))
-        # Now, and not at the next sweep of a node.
-        await parts.relay.drain(limit)
-    return {"shown": shown}
+    for told in event.get("Records", ()):
+        # S3 writes keys as a form would.
+        key = unquote_plus(told["s3"]["object"]["key"])
+        try:
+            shown += await parts.studio.take(upload_of(key), invocation_trace())
+        except PictureRefused as refusal:
+            log.warning("no upload", key=key, reason=str(refusal))
+    # Now, and not at the next sweep of a node.
+    await parts.relay.drain(limit)
+    return shown

@@ -52,8 +52,9 @@ async def run(settings: Settings) -> None:
                 )
                 tasks.create_task(pulse_of(refresh.metrics, resources.nodes, settings).run())
                 if resources.folder is not None:
-                    studio = Studio(resources.folder, resources.players)
+                    studio = Studio(resources.folder, resources.players, tracing=resources.tracing)
                     tasks.create_task(_every(settings.poll, partial(sweep, studio, resources.folder)))
+                    tasks.create_task(_every(_HOUSE_EVERY, resources.folder.forget))
                 tasks.create_task(_every(_HOUSE_EVERY, lambda: keep_house(resources.ledger)))
         finally:
             await refresh.close()

@@ -8,6 +8,7 @@ itself or a queue, makes no difference.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from workers.rebuild import rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from infra.tracing import Tracing
     from realtime.core.letters import Letter
@@ -150,7 +152,7 @@ class Refresh:
             if fresh and refusal.reason == "invalid":
                 await self._part(key, taken)
             else:
-                self._refused(key, refusal)
+                self._refused(key, refusal, taken.parts[key])
         else:
             taken.took(key)
 
@@ -161,16 +163,16 @@ class Refresh:
                 await self._apply(key, [(letter, changes)])
             except RankingRefused as refusal:
                 if refusal.reason != "invalid":
-                    self._refused(key, refusal)
+                    self._refused(key, refusal, taken.parts[key])
                     return
                 taken.unreadable[letter.id] = _INVALID
             else:
                 taken.open[letter.id].discard(key)
 
-    def _refused(self, key: BoardKey, refusal: RankingRefused) -> None:
+    def _refused(self, key: BoardKey, refusal: RankingRefused, parts: Sequence[tuple[Letter, list[Packed]]]) -> None:
         self._epochs.pop(key, None)
         log.info("ranking refused", board=key.board, season=key.season, reason=refusal.reason)
-        self.start_rebuild(key)
+        self.start_rebuild(key, parts)
 
     async def _apply(self, key: BoardKey, parts: Sequence[tuple[Letter, list[Packed]]]) -> None:
         epoch = self._epochs.get(key)
@@ -181,19 +183,32 @@ class Refresh:
                 return
             self._epochs[key] = epoch
         changes = [change for _, changes in parts for change in changes]
-        origin = _origin(parts)
-        if self.tracing is None or origin is None or origin.trace is None:
-            await self._publish(key, epoch, changes, origin)
-        else:
-            traces = dict.fromkeys(letter.trace for letter, _ in parts if letter.trace)
-            with self.tracing.going_on("apply", traces, board=key.board, changes=len(changes)) as trace:
-                await self._publish(key, epoch, changes, origin._replace(trace=trace))
+        with self._traced("apply", key, parts, changes=len(changes)) as trace:
+            refusal = await self._publish(key, epoch, changes, _origin(parts, trace))
+        if refusal is not None:
+            raise refusal
         self.metrics.took(len(changes), letters=[letter for letter, part in parts if part])
         await self._touch(key, changes)
 
-    async def _publish(self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None) -> None:
-        for start in range(0, max(len(changes), 1), BATCH):
-            await self.ranking.apply(key, epoch, changes[start : start + BATCH], origin)
+    async def _publish(
+        self, key: BoardKey, epoch: int, changes: Sequence[Packed], origin: Origin | None
+    ) -> RankingRefused | None:
+        """Why the ranking does not take them: how an edit comes to a rebuild, and no fault of what is traced."""
+        try:
+            for start in range(0, max(len(changes), 1), BATCH):
+                await self.ranking.apply(key, epoch, changes[start : start + BATCH], origin)
+        except RankingRefused as refusal:
+            return refusal
+        return None
+
+    def _traced(
+        self, name: str, key: BoardKey, parts: Sequence[tuple[Letter, list[Packed]]], **attributes: int
+    ) -> AbstractContextManager[str | None]:
+        """A span for each trace that the letters carry; what comes of it is the header to go on with."""
+        traces = dict.fromkeys(letter.trace for letter, _ in parts if letter.trace)
+        if self.tracing is None or not traces:
+            return nullcontext(next(iter(traces), None))
+        return self.tracing.going_on(name, traces, board=key.board, **attributes)
 
     async def _touch(self, key: BoardKey, changes: Sequence[Packed]) -> None:
         minute = int(asyncio.get_running_loop().time() // 60)
@@ -201,15 +216,16 @@ class Refresh:
             self._touched[key] = minute
             await self.ledger.touch([key])
 
-    def start_rebuild(self, key: BoardKey) -> None:
-        """Rebuild a board in the background; the others go on."""
+    def start_rebuild(self, key: BoardKey, parts: Sequence[tuple[Letter, list[Packed]]] = ()) -> None:
+        """Rebuild a board in the background, for what these letters have brought; the others go on."""
         if key not in self._rebuilding:
-            self._rebuilding[key] = asyncio.create_task(self._rebuild(key))
+            self._rebuilding[key] = asyncio.create_task(self._rebuild(key, parts))
 
-    async def _rebuild(self, key: BoardKey) -> None:
+    async def _rebuild(self, key: BoardKey, parts: Sequence[tuple[Letter, list[Packed]]]) -> None:
         try:
             async with self._slots:
-                done = await rebuild(key, self.boards, self.ledger, self.ranking)
+                with self._traced("rebuild", key, parts):
+                    done = await rebuild(key, self.boards, self.ledger, self.ranking)
                 self.metrics.rebuilds.inc(int(done))
                 log.info("rebuilt" if done else "rebuild put off", board=key.board, season=key.season)
         except (RankingUnavailable, StoreUnavailable) as error:
@@ -243,9 +259,9 @@ class Refresh:
         self._rebuilding.clear()
 
 
-def _origin(parts: Sequence[tuple[Letter, list[Packed]]]) -> Origin | None:
-    """Where the changes of a board come from: the oldest letter's time, and the first trace."""
+def _origin(parts: Sequence[tuple[Letter, list[Packed]]], trace: str | None) -> Origin | None:
+    """Where the changes of a board come from: the oldest letter's time, and the trace."""
     known = [letter.at for letter, changes in parts if changes and letter.at]
     if not known:
         return None
-    return Origin(min(known), next((letter.trace for letter, _ in parts if letter.trace), None))
+    return Origin(min(known), trace)

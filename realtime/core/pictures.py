@@ -1,7 +1,8 @@
 """Pictures of players: what may be uploaded, under which key, and where what is made of it is found.
 
 A key names the player, the content (its SHA-256), so that an address never shows another picture than it did, and when the ticket for it
-was given, so that of several uploads the one that was asked for last is shown, whichever is looked at last.
+was given, so that of several uploads the one that was asked for last is shown, whichever is looked at last. What is made of an upload is
+named by both as well: no later one is kept in its place, so that it can go when it is not shown any more.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from realtime.core.errors import FieldInvalid, PictureRefused
 
@@ -28,6 +29,12 @@ TICKET_SECONDS: Final = 300
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _KEY: Final = re.compile(r"uploads/([A-Za-z0-9_.-]{1,64})/([0-9]{13})-([0-9a-f]{64})")
 _SHORT: Final = 32
+_MADE: Final = re.compile(r"pictures/([A-Za-z0-9_.-]{1,64})/([0-9]{13})-")
+
+Became = Literal["waiting", "shown", "refused", "replaced"]
+"""`waiting`: it was not sent, or nobody has looked at it yet; `replaced`: one that was asked for later was dealt with, or the player's
+picture was taken away since.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Upload:
 
     def made(self, size: int) -> str:
         """Where the square of so many pixels is kept, for good."""
-        return f"pictures/{self.player}/{self.digest[:_SHORT]}/{size}.webp"
+        return f"pictures/{self.player}/{self.at:013}-{self.digest[:_SHORT]}/{size}.webp"
 
     @property
     def address(self) -> str:
@@ -75,6 +82,32 @@ def upload_of(key: str) -> Upload:
     if match is None or not match[1].strip("."):
         raise PictureRefused(f"{key!r} is no upload")
     return Upload(match[1], match[3], int(match[2]))
+
+
+def made_at(player: str, key: str) -> int:
+    """When the ticket was given for what was made of a player's upload, by the key of any of it; -1 for any other key."""
+    match = _MADE.match(key)
+    return int(match[2]) if match is not None and match[1] == player else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """What is known of a player's pictures: the one that is shown, or None, and when that was asked for; when the newest one that was
+    refused was asked for, and why it was. Times are Unix milliseconds, 0 for never.
+    """  # noqa: D205 - one thought
+
+    picture: str | None = None
+    at: int = 0
+    refused_at: int = 0
+    refused: str = ""
+
+    def became(self, address: str, at: int) -> Became:
+        """What became of an upload, by what its ticket named and when that was given."""
+        if self.picture == address:
+            return "shown"
+        if at == self.refused_at:
+            return "refused"
+        return "replaced" if at <= max(self.at, self.refused_at) else "waiting"
 
 
 def check_type(content_type: object) -> str:

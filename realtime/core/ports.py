@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from realtime.core.letters import Letter
     from realtime.core.model import Board, BoardKey, BoardSpec, Column, Profile, Row, Standing
     from realtime.core.outbox import Packed
-    from realtime.core.pictures import Ticket, Upload
+    from realtime.core.pictures import Portrait, Ticket, Upload
     from realtime.core.window import Window
 
     Channel = Literal["top", "moves"]
@@ -124,6 +124,14 @@ class Players(Protocol):
         """
         ...
 
+    async def refuse(self, player: str, reason: str, at: int) -> None:
+        """Note that a picture, asked for at this time, was refused; nothing where one that was asked for later was."""
+        ...
+
+    async def portrait(self, player: str) -> Portrait:
+        """What is known of a player's pictures."""
+        ...
+
     async def get(self, player: str) -> Profile:
         """A player's profile."""
         ...
@@ -150,6 +158,12 @@ class Pictures(Protocol):
 
     async def discard(self, upload: Upload) -> None:
         """Forget what was sent."""
+        ...
+
+    async def retire(self, player: str, before: int) -> None:
+        """What was made of a player's uploads whose tickets are older than this Unix time in milliseconds is not shown any more: it
+        goes, but not at once, as who has not heard of that yet still asks for it.
+        """  # noqa: D205 - one thought
         ...
 
 

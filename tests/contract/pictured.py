@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 
 class Pictured(Protocol):
-    """`send` is what a browser does with a ticket; whether it was taken. `kept` is what was published, by key."""
+    """`send` is what a browser does with a ticket; whether it was taken. `kept` is what was published, by key, and
+    `goes` whether it is going to go.
+    """
 
     @property
     def pictures(self) -> Pictures: ...
     async def send(self, ticket: Ticket, content: bytes, changes: Mapping[str, str] | None = None) -> bool: ...
     async def kept(self, key: str) -> bytes | None: ...
+    async def goes(self, key: str) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -42,6 +45,9 @@ class PicturedInMemory:
 
     async def kept(self, key: str) -> bytes | None:
         return self.pictures.made.get(key)
+
+    async def goes(self, key: str) -> bool:
+        return key in self.pictures.retired
 
 
 @dataclass(slots=True)
@@ -59,6 +65,10 @@ class PicturedInFolder:
     async def kept(self, key: str) -> bytes | None:
         path = self.pictures.path(key)
         return None if path is None else path.read_bytes()
+
+    async def goes(self, key: str) -> bool:
+        _, player, made, _ = key.split("/")
+        return (self.pictures._folder / "retired" / f"{player}~{made}").exists()
 
 
 @dataclass(slots=True)
@@ -79,3 +89,7 @@ class PicturedInS3:
         except self.s3.exceptions.NoSuchKey:
             return None
         return body
+
+    async def goes(self, key: str) -> bool:
+        tags: list[dict[str, str]] = self.s3.get_object_tagging(Bucket=self.bucket, Key=key)["TagSet"]
+        return tags == [{"Key": "shown", "Value": "no"}]

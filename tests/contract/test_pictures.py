@@ -63,3 +63,16 @@ async def test_what_was_made_is_kept_by_its_size_and_may_be_published_again(pict
 async def test_to_discard_what_is_gone_is_nothing(pictured: Pictured) -> None:
     await pictured.pictures.discard(upload("nobody"))
     assert await pictured.kept(upload("nobody").made(64)) is None
+
+
+async def test_what_is_older_than_what_is_shown_goes_but_not_at_once(pictured: Pictured) -> None:
+    made = [Upload("dan", sha256(CONTENT).hexdigest(), at) for at in (1_764_100_000_001, 1_764_100_000_002)]
+    other = Upload("dan.", made[0].digest, made[0].at)
+    for one in (*made, other):
+        await pictured.pictures.publish(one, dict.fromkeys(SIZES, b"w"))
+    for _ in range(2):
+        await pictured.pictures.retire("dan", made[1].at)
+    assert [await pictured.goes(made[0].made(size)) for size in SIZES] == [True, True]
+    assert await pictured.kept(made[0].made(64)) == b"w", "who has not heard of it yet still asks for it"
+    assert [await pictured.goes(one.made(64)) for one in (made[1], other)] == [False, False]
+    await pictured.pictures.retire("nobody", made[1].at)

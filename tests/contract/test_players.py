@@ -8,6 +8,7 @@ import pytest
 from realtime.core.board import BoardState
 from realtime.core.errors import PlayerUnknown
 from realtime.core.model import Profile
+from realtime.core.pictures import Portrait
 from tests.contract.adapters import follow
 from tests.contract.sending import board as new_board
 from tests.contract.sending import send, standing, submission, take
@@ -154,3 +155,14 @@ async def test_a_picture_that_was_taken_away_is_not_brought_back_by_an_older_one
 async def test_pictures_at_once_end_with_the_one_that_was_asked_for_last(stored: Stored) -> None:
     await asyncio.gather(*(stored.players.portray("ada", f"{at}.webp", at) for at in (3, 9, 1, 7, 5)))
     assert (await stored.players.get("ada")).picture == "9.webp"
+
+
+async def test_the_newest_refusal_of_a_picture_is_known_beside_the_one_that_is_shown(stored: Stored) -> None:
+    assert await stored.players.portrait("ada") == Portrait()
+    await stored.players.refuse("ada", "no picture", 7)
+    assert await stored.players.portrait("ada") == Portrait(None, 0, 7, "no picture")
+    assert await stored.players.portray("ada", "a.png", 9)
+    await stored.players.refuse("ada", "an older one, looked at later", 5)
+    assert await stored.players.portrait("ada") == Portrait("a.png", 9, 7, "no picture")
+    await stored.players.refuse("ada", "too large", 11)
+    assert await stored.players.portrait("ada") == Portrait("a.png", 9, 11, "too large")

@@ -23,6 +23,7 @@ from tests.queues import Context, Mapping, Queues, functions_on
 from workers import pictures
 
 PHOTO = picture("JPEG", (640, 480))
+MADE = f"{'1' * 13}-{'0' * 32}"
 
 
 @pytest.fixture
@@ -159,6 +160,63 @@ async def test_what_is_no_picture_is_looked_at_and_thrown_away(
     assert entries[0].get("picture") is None
 
 
+async def became(node: Node, given: dict[str, Any], player: str = "ann", **headers: str) -> httpx.Response:
+    return await node.http.get(f"/v1/players/{player}/image", params={"picture": given["picture"]}, headers=headers)
+
+
+async def test_who_sent_a_picture_is_told_what_became_of_it(node: Node, held: HeldStack) -> None:
+    bad = (await ticket(node, EXECUTABLE, content_type="image/png")).json()
+    token = held.headers("player", "ann")["Authorization"]
+
+    async def is_(given: dict[str, Any], state: str) -> dict[str, Any] | None:
+        answer = await became(node, given, Authorization=token)
+        assert answer.status_code == 200, answer.text
+        return answer.json() if answer.json()["state"] == state else None
+
+    assert await is_(bad, "waiting") == {"player": "ann", "picture": None, "state": "waiting"}
+    await send(bad, EXECUTABLE)
+    refused = await eventually(lambda: is_(bad, "refused"))
+    why = refused["problem"]
+    assert (why["status"], why["code"]) == (400, "picture_invalid")
+    assert why["detail"] == "a picture is a JPEG, PNG, WebP or GIF"
+    first = (await ticket(node, PHOTO)).json()
+    await send(first, PHOTO)
+    assert (await eventually(lambda: is_(first, "shown")))["picture"] == first["picture"]
+    second = (await ticket(node, sideways())).json()
+    await send(second, sideways())
+    await eventually(lambda: is_(second, "shown"))
+    assert await is_(first, "replaced")
+    assert (await node.http.put("/v1/players/ann", json={"picture": None})).status_code == 200
+    assert (await is_(second, "replaced")) == {"player": "ann", "picture": None, "state": "replaced"}
+
+
+async def test_what_became_of_an_upload_is_told_to_who_may_send_one(node: Node, held: HeldStack) -> None:
+    given = (await ticket(node, PHOTO)).json()
+    assert problem(await became(node, given, Authorization="")) == (401, "unauthenticated")
+    other = held.headers("player", "bob")["Authorization"]
+    assert problem(await became(node, given, Authorization=other)) == (403, "forbidden")
+    assert problem(await became(node, given, player="bob")) == (400, "query_invalid")
+    assert problem(await became(node, {"picture": "/x"})) == (400, "query_invalid")
+
+
+async def test_a_picture_that_is_taken_away_goes(node: Node, tmp_path: Path) -> None:
+    given = (await ticket(node, PHOTO)).json()
+    await send(given, PHOTO)
+
+    async def shows() -> bool:
+        return bool((await became(node, given)).json()["state"] == "shown")
+
+    await eventually(shows)
+    retired = tmp_path / "pictures" / "retired"
+    assert list(retired.iterdir()) == []
+    assert (await node.http.put("/v1/players/ann", json={"name": "Ann"})).status_code == 200
+    assert list(retired.iterdir()) == []
+    assert (await node.http.put("/v1/players/ann", json={"picture": None})).status_code == 200
+    assert [one.name for one in retired.iterdir()] == [
+        given["picture"].removeprefix("/pictures/").replace("/", "~", 1)[:-8]
+    ]
+
+
 async def test_other_content_than_was_announced_is_thrown_away(node: Node, tmp_path: Path) -> None:
     given = (await ticket(node, PHOTO)).json()
     assert (await send(given, sideways())).status_code == 204
@@ -229,7 +287,7 @@ async def test_a_ticket_is_asked_for_with_type_and_digest(node: Node, document: 
 
 @pytest.mark.parametrize(
     "path",
-    [f"/pictures/ann/{'0' * 32}/64.webp", f"/pictures/ann/{'0' * 32}/..", "/pictures/ann/secret/64.webp"],
+    [f"/pictures/ann/{MADE}/64.webp", f"/pictures/ann/{MADE}/..", "/pictures/ann/secret/64.webp"],
 )
 async def test_there_is_nothing_else_under_pictures(node: Node, path: str) -> None:
     assert (await node.http.get(path)).status_code == 404

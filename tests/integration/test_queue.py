@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from infra.resources import node_resources
+from realtime.core.errors import SettingInvalid
 from realtime.core.letters import Letter, pack
 from tests.harness import PATIENCE, Watcher, eventually
 from tests.integration.held import HeldStack
@@ -199,3 +201,26 @@ async def test_while_sqs_is_away_dead_letters_say_so_and_scores_are_taken(queued
         assert taken.status_code == 200
         answer = await node.http.get("/v1/dead-letters")
         assert (answer.status_code, answer.json()["code"]) == (503, "queue_unavailable")
+
+
+async def test_a_short_time_out_of_the_queue_is_no_obstacle_to_looking_at_dead_letters(queued: Stack) -> None:
+    """A look waits for a second on purpose, which is not the queue's being slow."""
+    short = dataclasses.replace(queued.settings, queue_timeout=0.5, queue_tries=1)
+    async with dataclasses.replace(queued, settings=short).node() as node:
+        answer = await node.http.get("/v1/dead-letters")
+        assert (answer.status_code, answer.json()) == (200, {"dead_letters": []})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("queue_timeout", 0.0), ("queue_timeout", float("nan")), ("queue_tries", 0), ("queue_in_flight", 0)],
+        *[("queue_claim", 0), ("queue_message", 262_145), ("queue_pause", -1.0), ("resend_after", 0.0)],
+    ],
+)
+async def test_a_queue_that_could_not_work_as_it_is_set_is_refused_by_name_at_the_start(
+    held: HeldStack, name: str, value: float
+) -> None:
+    with pytest.raises(SettingInvalid, match=f"RANKCAST_{name.upper()} must be from"):
+        async with node_resources(dataclasses.replace(held.settings, **{name: value})):
+            pass

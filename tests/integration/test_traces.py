@@ -6,22 +6,31 @@ import asyncio
 import dataclasses
 import secrets
 import time
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.client_aws import AwsClient
+from infra.pictures_folder import FolderPictures
 from infra.resources import node_resources
 from realtime.core.errors import SettingInvalid
+from realtime.core.pictures import Upload
 from tests.harness import Watcher, eventually
-from tests.queues import Mapping, functions_on
+from tests.images import picture
+from tests.queues import Context, Mapping, functions_on
 from tests.xray import XRay, joined, new_trace
+from workers import pictures
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.harness import Node, Stack
     from tests.queues import Queues
 
 BOARD = {"columns": [{"name": "points"}]}
+WAY = ("request", "commit", "send", "apply", "push")
+PHOTO = picture("JPEG")
 
 
 async def submitted(node: Node, header: str, player: str = "ada") -> None:
@@ -38,6 +47,7 @@ async def test_a_submission_is_one_trace_through_the_queue_and_the_function_to_t
     trace, parent = new_trace(), secrets.token_hex(8)
     async with on_queue.node() as first, on_queue.node() as second, Mapping(queues).running():
         await first.http.put("/v1/boards/race", json=BOARD)
+        await on_queue.settled()
         async with Watcher.on(second.live_url, "race", limit=10) as watcher:
             await submitted(first, f"Root={trace};Parent={parent};Sampled=1")
             await watcher.until(lambda watcher: bool(watcher.entries))
@@ -87,12 +97,94 @@ async def test_without_a_queue_the_worker_goes_on_with_the_trace(stack: Stack, x
     trace = new_trace()
     async with stack.worker(**xray.settings), stack.node(**xray.settings) as node:
         await node.http.put("/v1/boards/race", json=BOARD)
+        await stack.settled()
         async with Watcher.on(node.live_url, "race", limit=10) as watcher:
             await submitted(node, f"Root={trace};Sampled=1")
             await watcher.until(lambda watcher: bool(watcher.entries))
             segments = await xray.segments(trace, {"request", "commit", "apply", "push"})
     joined(segments, "request", "commit", "apply", "push")
     assert segments["apply"]["name"] == "rankcast-worker"
+
+
+async def test_a_profile_and_a_removal_are_traced_as_a_score_is(
+    stack: Stack, queues: Queues, xray: XRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_queue = functions_on(stack, queues, monkeypatch, **xray.settings)
+    renamed, removed = new_trace(), new_trace()
+    async with on_queue.node() as node, Mapping(queues).running():
+        await node.http.put("/v1/boards/race", json=BOARD)
+        await on_queue.settled()
+        async with Watcher.on(node.live_url, "race", limit=10) as watcher:
+            await submitted(node, "")
+            await watcher.until(lambda watcher: bool(watcher.entries))
+            for trace, method, path, body in (
+                (renamed, "PUT", "/v1/players/ada", {"name": "Ada"}),
+                (removed, "DELETE", "/v1/boards/race/players/ada", None),
+            ):
+                header = {"X-Amzn-Trace-Id": f"Root={trace};Sampled=1"}
+                version = watcher.version
+                assert (await node.http.request(method, path, json=body, headers=header)).status_code == 200
+                await watcher.until(lambda watcher, version=version: watcher.version > version)  # type: ignore[misc]
+                segments = await xray.segments(trace, set(WAY))
+                joined(segments, *WAY)
+                assert segments["request"]["http"]["request"]["method"] == method
+
+
+async def test_an_edit_of_a_board_is_one_trace_to_its_rebuild_and_no_fault(stack: Stack, xray: XRay) -> None:
+    trace = new_trace()
+    header = {"X-Amzn-Trace-Id": f"Root={trace};Sampled=1"}
+    async with stack.worker(**xray.settings), stack.node(**xray.settings) as node:
+        await node.http.put("/v1/boards/race", json=BOARD)
+        await stack.settled()
+        edited = await node.http.put("/v1/boards/race", json=BOARD | {"title": "Race"}, headers=header)
+        assert edited.status_code == 200
+        # The notice is applied once more after the rebuild.
+        segments = await xray.segments(trace, {"request", "commit", "apply", "rebuild"}, several={"apply"})
+    joined(segments, "request", "commit", "rebuild")
+    assert not [one for one in segments.values() if "fault" in one or "cause" in one]
+
+
+async def test_a_picture_is_traced_from_the_function_that_looks_at_it_to_the_frames(
+    stack: Stack, queues: Queues, xray: XRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = queues.emulator.client("s3")
+    bucket = f"traced-{queues.name}"
+    s3.create_bucket(Bucket=bucket)
+    on_queue = functions_on(stack, queues, monkeypatch, pictures_bucket=bucket, **xray.settings)
+    trace, parent = new_trace(), secrets.token_hex(8)
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={trace};Parent={parent};Sampled=1;Lineage=1:a:0")
+    upload = Upload("ada", sha256(PHOTO).hexdigest(), 1_764_100_000_123)
+    s3.put_object(Bucket=bucket, Key=upload.key, Body=PHOTO)
+    told = {"Records": [{"s3": {"object": {"key": upload.key}}}]}
+    async with on_queue.node() as node, Mapping(queues).running():
+        await node.http.put("/v1/boards/race", json=BOARD)
+        await on_queue.settled()
+        async with Watcher.on(node.live_url, "race", limit=10) as watcher:
+            await submitted(node, "")
+            await watcher.until(lambda watcher: bool(watcher.entries))
+            try:
+                assert await asyncio.to_thread(pictures.handler, told, Context()) == {"shown": 1}
+            finally:
+                await asyncio.to_thread(pictures.KEPT.close)
+            await watcher.until(lambda watcher: "picture" in watcher.entries[0])
+            segments = await xray.segments(trace, {"picture", "send", "apply", "push"})
+    assert (segments["picture"]["parent_id"], segments["picture"]["name"]) == (parent, "rankcast-pictures")
+    joined(segments, "picture", "send", "apply", "push")
+
+
+async def test_on_one_machine_the_worker_traces_pictures_too(stack: Stack, xray: XRay, tmp_path: Path) -> None:
+    folder = FolderPictures(tmp_path)
+    upload = Upload("ada", sha256(PHOTO).hexdigest(), 1_764_100_000_123)
+    await folder.keep(upload, PHOTO)
+    before = await xray.all()
+    async with stack.worker(**xray.settings, trace_share=1.0, pictures_folder=str(tmp_path)):
+
+        async def begun() -> set[str]:
+            return await xray.all() - before
+
+        (trace,) = await eventually(begun)
+    segments = await xray.segments(trace, {"picture"})
+    assert (segments["picture"]["name"], segments["picture"]["annotations"]["player"]) == ("rankcast-worker", "ada")
 
 
 async def test_several_requests_of_one_batch_are_each_applied_in_their_own_trace(stack: Stack, xray: XRay) -> None:

@@ -37,7 +37,7 @@ class Node:
             routes=[
                 Route("/v1/players/{player}/image", pictures.ticket, methods=["POST"]),
                 Route("/v1/uploads", pictures.upload, methods=["POST"]),
-                Route("/pictures/{player}/{digest}/{size}", pictures.picture),
+                Route("/pictures/{player}/{upload}/{size}", pictures.picture),
             ],
             exception_handlers={RankcastError: problems.on_rankcast_error, HTTPException: problems.on_http_error},
         )

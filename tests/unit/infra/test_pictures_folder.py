@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra import pictures_folder
-from infra.pictures_folder import RECEIVED, WAITING_EACH, FolderPictures
+from infra.pictures_folder import RECEIVED, RETIRED, WAITING_EACH, FolderPictures
 from realtime.core.errors import Overloaded, PicturesUnavailable, RateLimited, TicketInvalid
 from realtime.core.pictures import SIZES, TICKET_SECONDS, Upload
 
@@ -57,7 +58,7 @@ async def test_nodes_of_one_folder_take_each_others_tickets_and_no_other_folders
 def test_what_tickets_are_signed_with_is_for_nobody_else_to_read(tmp_path: Path) -> None:
     FolderPictures(tmp_path)
     assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["incoming", "pictures", "secret", "uploads"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["incoming", "pictures", "retired", "secret", "uploads"]
 
 
 async def test_so_many_are_received_at_once_and_no_more(tmp_path: Path) -> None:
@@ -122,3 +123,20 @@ async def test_a_folder_that_cannot_be_used_is_unavailable(tmp_path: Path) -> No
     for call in (pictures.keep(upload(), CONTENT), pictures.waiting(1), pictures.uploaded(upload())):
         with pytest.raises(PicturesUnavailable):
             await call
+
+
+async def test_what_is_not_shown_any_more_goes_after_a_day_and_nothing_else(tmp_path: Path) -> None:
+    now = [time.time()]
+    pictures = FolderPictures(tmp_path, clock=lambda: now[0])
+    old, new = upload("ann", AT), upload("ann", AT + 1)
+    for one in (old, new):
+        await pictures.publish(one, dict.fromkeys(SIZES, b"w"))
+    await pictures.retire("ann", new.at)
+    now[0] += RETIRED - 60
+    await pictures.retire("ann", new.at)
+    assert await pictures.forget() == 0
+    assert pictures.path(old.made(64)) is not None
+    now[0] += 120
+    assert await pictures.forget() == 1, "told once more it does not stay longer"
+    assert [pictures.path(one.made(64)) is None for one in (old, new)] == [True, False]
+    assert (await pictures.forget(), list((tmp_path / "retired").iterdir())) == (0, [])

@@ -8,6 +8,8 @@ from realtime.core.errors import PicturesUnavailable, SettingInvalid
 from workers import function, pictures
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from realtime.core.pictures import Upload
 
 DIGEST = "ab" * 32
@@ -17,11 +19,13 @@ AT = 1_764_100_000_123
 class Studio:
     def __init__(self) -> None:
         self.taken: list[Upload] = []
+        self.traces: list[str | None] = []
         self.away = False
 
-    async def take(self, upload: Upload) -> bool:
+    async def take(self, upload: Upload, trace: str | None) -> bool:
         if self.away:
             raise PicturesUnavailable("away")
+        self.traces.append(trace)
         self.taken.append(upload)
         return upload.player != "bob"
 
@@ -39,6 +43,7 @@ class Parts:
     def __init__(self) -> None:
         self.studio: Any = Studio()
         self.relay: Any = Relay()
+        self.tracing: Any = None
 
 
 def event(*keys: str) -> dict[str, Any]:
@@ -67,6 +72,33 @@ async def test_keys_are_read_as_s3_writes_them_and_what_is_none_of_ours_is_passe
 async def test_an_event_that_tells_of_nothing_is_nothing() -> None:
     parts: Any = Parts()
     assert await pictures._take(parts, {"Event": "s3:TestEvent"}, 9.0) == {"shown": 0}
+
+
+async def test_an_upload_is_looked_at_in_the_trace_of_this_invocation_which_is_sent_before_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Tracing:
+        flushed = 0
+
+        def flush(self) -> None:
+            self.flushed += 1
+
+    async def here(act: Callable[[], None]) -> None:
+        act()
+
+    # Time is turned on here as soon as everything waits, and it does not see threads.
+    monkeypatch.setattr("workers.pictures.asyncio.to_thread", here)
+    parts: Any = Parts()
+    parts.tracing = Tracing()
+    for trace in ("Root=1-a", "Root=1-b"):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
+        await pictures._take(parts, event(key("ann")), 9.0)
+    assert parts.studio.traces == ["Root=1-a", "Root=1-b"]
+    assert parts.tracing.flushed == 2
+    parts.studio.away = True
+    with pytest.raises(PicturesUnavailable):
+        await pictures._take(parts, event(key("ann")), 9.0)
+    assert parts.tracing.flushed == 3
 
 
 async def test_what_is_away_fails_the_invocation_which_comes_again() -> None:

@@ -81,6 +81,38 @@ async def test_what_is_no_picture_goes_and_the_player_keeps_the_one_it_had(conte
     assert world.pictures.uploads == {}
 
 
+async def test_why_a_picture_was_refused_is_known_before_it_is_thrown_away() -> None:
+    world = World()
+
+    class Players(MemoryPlayers):
+        async def refuse(self, player: str, reason: str, at: int) -> None:
+            assert world.pictures.uploads, "it must be there for another try"
+            await super().refuse(player, reason, at)
+
+    known = Players(MemoryStore(clock=lambda: 0.0))
+    one = world.send(EXECUTABLE)
+    assert not await Studio(world.pictures, known).take(one)
+    portrait = await known.portrait("ann")
+    assert (portrait.became(one.address, one.at), portrait.refused) == (
+        "refused",
+        "a picture is a JPEG, PNG, WebP or GIF",
+    )
+
+
+async def test_a_picture_whose_place_another_has_taken_goes() -> None:
+    world = World()
+    first, second = world.send(PHOTO), world.send(picture("PNG"), AT + 1)
+    for one in (first, second):
+        assert await world.studio.take(one)
+    assert world.pictures.retired == {first.made(64), first.made(256)}
+    late = world.send(PHOTO, AT)
+    assert not await world.studio.take(late)
+    assert world.pictures.retired == {first.made(64), first.made(256)}
+    again = world.send(PHOTO, AT + 2)
+    assert await world.studio.take(again), "the same content once more is another picture"
+    assert again.made(64) not in world.pictures.retired
+
+
 async def test_what_is_not_the_announced_content_is_not_shown() -> None:
     world = World()
     one = upload(PHOTO)

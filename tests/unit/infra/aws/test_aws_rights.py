@@ -170,3 +170,19 @@ def test_each_aws_api_that_a_policy_names_has_an_endpoint_in_the_network() -> No
     # Lambda itself makes interfaces, from outside.
     at = {"cloudwatch": "monitoring", "ecr": "ecr.api"}
     assert {at.get(service, service) for service in called - {"ec2"}} | {"ecr.dkr"} == endpoints
+
+
+def test_what_is_not_shown_any_more_goes_by_the_mark_that_is_put_on_it() -> None:
+    from infra.pictures_s3 import NOT_SHOWN
+
+    rules = {rule["Id"]: rule for rule in one("queue.yaml", "PictureBucket")["LifecycleConfiguration"]["Rules"]}
+    rule = rules["not-shown"]
+    assert (rule["TagFilters"], rule["Prefix"], rule["Status"]) == (NOT_SHOWN["TagSet"], "pictures/", "Enabled")
+    # An earlier version of what is gone is gone, too, and its marker.
+    assert rules["old-versions"]["ExpiredObjectDeleteMarker"] is True
+    assert rules["old-versions"]["NoncurrentVersionExpiration"]["NoncurrentDays"] <= 7
+    for file, name in (("queue.yaml", "PicturesRights"), ("nodes.yaml", "Rights")):
+        statements = one(file, name)["PolicyDocument"]["Statement"]
+        (marks,) = [one for one in statements if "s3:PutObjectTagging" in one["Action"]]
+        assert marks["Resource"]["Fn::Sub"].endswith("/pictures/*"), name
+        assert any(one["Action"] == "s3:ListBucket" for one in statements), name

@@ -5,7 +5,7 @@ from hashlib import sha256
 import pytest
 
 from realtime.core.errors import FieldInvalid, PictureRefused
-from realtime.core.pictures import MAX_BYTES, TYPES, Upload, check_type, upload_of
+from realtime.core.pictures import MAX_BYTES, TYPES, Portrait, Upload, check_type, made_at, upload_of
 
 CONTENT = b"a picture"
 DIGEST = sha256(CONTENT).hexdigest()
@@ -19,8 +19,8 @@ def test_a_key_names_the_player_the_content_and_when_it_was_asked_for() -> None:
 
 
 def test_what_a_profile_names_is_relative_to_the_service() -> None:
-    assert ANN.address == f"/pictures/ann/{DIGEST[:32]}/64.webp"
-    assert ANN.made(256) == f"pictures/ann/{DIGEST[:32]}/256.webp"
+    assert ANN.address == f"/pictures/ann/{AT}-{DIGEST[:32]}/64.webp"
+    assert ANN.made(256) == f"pictures/ann/{AT}-{DIGEST[:32]}/256.webp"
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,28 @@ def test_types_are_those_of_pictures() -> None:
     for other in ("image/svg+xml", "text/html", "", None, ["image/png"]):
         with pytest.raises(FieldInvalid):
             check_type(other)
+
+
+def test_what_is_made_says_when_it_was_asked_for_and_whose_it_is() -> None:
+    assert made_at("ann", ANN.made(64)) == AT
+    assert made_at("ann", ANN.address.removeprefix("/")) == AT
+    for other in ("", ANN.key, f"pictures/ann/{DIGEST[:32]}/64.webp", "pictures/eve" + ANN.made(64)[12:]):
+        assert made_at("ann", other) == -1
+
+
+@pytest.mark.parametrize(
+    ("known", "became"),
+    [
+        (Portrait(), "waiting"),
+        (Portrait("/other", AT - 1, AT - 2, "no"), "waiting"),
+        (Portrait(ANN.address, AT, AT + 5, "no"), "shown"),
+        (Portrait("/other", AT - 1, AT, "no"), "refused"),
+        (Portrait("/other", AT + 1, AT, "no"), "refused"),
+        (Portrait("/other", AT + 1, 0, ""), "replaced"),
+        (Portrait(None, AT + 1, 0, ""), "replaced"),
+        (Portrait(None, 0, AT + 1, "no"), "replaced"),
+    ],
+    ids=str,
+)
+def test_what_became_of_an_upload_is_told_by_what_is_known_of_its_player(known: Portrait, became: str) -> None:
+    assert known.became(ANN.address, AT) == became

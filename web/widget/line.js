@@ -26,7 +26,7 @@ import { fill } from "./words.js";
  * @property {import("./words.js").Words} words
  */
 
-const GLOW = { duration: 1800, easing: "ease-out", pseudoElement: "::before" };
+const GLOW = { duration: 1800, easing: "ease-out" };
 const MEDALS = 3;
 
 export class Line {
@@ -49,6 +49,8 @@ export class Line {
   /** @type {HTMLElement[]} */
   #values = [];
   #motion = new Motion(this.element);
+  // An element: to animate what a style makes up has the whole page styled at once.
+  #breath = make("div", "glow");
   /** @type {Animation | null} */
   #glow = null;
   #movement = "";
@@ -75,7 +77,8 @@ export class Line {
     if (hasColumn(options, "move")) this.element.append(holding("move", this.#arrow));
     this.#values = shown.map(() => make("span"));
     const scores = this.#values.map((value, index) => holding("score", value, `score score-${index}`));
-    this.element.append(...scores);
+    this.#breath.setAttribute("aria-hidden", "true");
+    this.element.append(...scores, this.#breath);
   }
 
   /** @param {Entry} entry */
@@ -172,9 +175,14 @@ export class Line {
 
   /** The score is new: a breath of colour, also where motion is not wanted. */
   glow() {
-    if (this.#glow === null) this.#glow = this.element.animate([{ opacity: 1 }, { opacity: 0 }], GLOW);
+    if (this.#glow === null) this.#glow = this.#breath.animate([{ opacity: 1 }, { opacity: 0 }], GLOW);
     else this.#glow.currentTime = 0;
     this.#glow.play();
+  }
+
+  /** Nothing of it is seen. */
+  dim() {
+    this.#glow?.cancel();
   }
 
   fadeIn() {

@@ -19,8 +19,11 @@ const FARTHEST = 12;
 const BEYOND = 1;
 /** Characters of all scores beside which a name still has room on a phone. */
 const ROOMY = 17;
+/** What can be seen is looked at anew this often where nothing scrolls: to look has the page laid out. */
+const LOOK_MS = 1_000;
 /** Rows that wait for another player, at the most. */
 const SPARE = 20;
+const SCROLLS = { capture: true, passive: true };
 
 export class Lines {
   #body;
@@ -39,6 +42,7 @@ export class Lines {
   #height = 0;
   /** The first and the last row in sight. @type {readonly [number, number]} */
   #sight = [-Infinity, Infinity];
+  #lookedAt = -Infinity;
   #widths = "";
   /** @type {string | null} */
   #mine = null;
@@ -69,6 +73,13 @@ export class Lines {
   watch(watching) {
     if (watching) this.#resized.observe(this.#body);
     else this.#resized.disconnect();
+    // What scrolls within is not heard of outside, and the other way around.
+    for (const target of [globalThis, this.#scroller]) {
+      for (const event of ["scroll", "resize"]) {
+        if (watching) target.addEventListener(event, this.#strayed, SCROLLS);
+        else target.removeEventListener(event, this.#strayed, SCROLLS);
+      }
+    }
   }
 
   /** @param {Manner} manner start over with it */
@@ -122,7 +133,12 @@ export class Lines {
    */
   #animate(lines, fresh, now) {
     const glowing = this.#apart === null || this.#own.hidden ? lines : [...lines, this.#apart];
-    for (const line of glowing) if (line.scored) line.glow();
+    glowing.forEach((line, index) => {
+      if (!line.scored) return;
+      // What glows or glides is a layer of its own, and so is all that lies over it.
+      if (line === this.#apart || this.#isInSight(index)) line.glow();
+      else line.dim();
+    });
     lines.forEach((line, index) => {
       if (!fresh && line.index !== index) this.#move(line, index, now);
       line.index = index;
@@ -170,14 +186,21 @@ export class Lines {
   /**
    * See which rows can be seen, or some more; what is cut off by the page around is not known here. Before anything is
    * written, so that the page is not laid out for it.
+   *
+   * @param {number} now milliseconds
    */
-  look() {
-    if (this.#height === 0) return;
-    const scroller = /** @type {HTMLElement} */ (this.#body.closest(".scroller"));
-    const { top, bottom } = scroller.getBoundingClientRect();
+  look(now) {
+    if (this.#height === 0 || now < this.#lookedAt + LOOK_MS) return;
+    this.#lookedAt = now;
+    const { top, bottom } = this.#scroller.getBoundingClientRect();
     const first = this.#body.getBoundingClientRect().top;
     const row = (/** @type {number} */ at) => (at - first) / this.#height;
     this.#sight = [row(Math.max(top, 0)) - 1 - BEYOND, row(Math.min(bottom, innerHeight)) + BEYOND];
+  }
+
+  /** @param {number} index */
+  #isInSight(index) {
+    return index >= this.#sight[0] && index <= this.#sight[1];
   }
 
   /**
@@ -186,11 +209,11 @@ export class Lines {
    * @param {number} now
    */
   #move(line, index, now) {
-    const [first, last] = this.#sight;
     const isNew = line.index === -1;
     const from = isNew ? index + 0.5 : line.index;
     const drawn = from + (this.#height === 0 ? 0 : line.offset(now) / this.#height);
     // A hundred rows that give way are a hundred animations; most of them nobody sees.
+    const [first, last] = this.#sight;
     if ((drawn < first && index < first) || (drawn > last && index > last)) return line.stop();
     if (isNew) line.fadeIn();
     if (this.#calm.matches || this.#height === 0) return;
@@ -211,9 +234,19 @@ export class Lines {
     if (this.#apart.element.parentNode !== this.#own) this.#own.append(this.#apart.element);
   }
 
+  /** What is in sight is another part. */
+  #strayed = () => {
+    this.#lookedAt = -Infinity;
+  };
+
+  get #scroller() {
+    return /** @type {HTMLElement} */ (this.#body.closest(".scroller"));
+  }
+
   #measure() {
     const [first] = this.#body.children;
     this.#height = first instanceof HTMLElement ? first.offsetHeight : 0;
+    this.#strayed();
   }
 
   /**

@@ -102,7 +102,9 @@ export class Frame {
     write(this.#count, state === null ? "" : state.total === 1 ? words.onePlayer : fill(words.players, { total }));
     const light = lightOf(kind, navigator.onLine);
     this.#status.hidden = light === null;
-    write(this.#light, light === null ? "" : fill(words[light], { time: clock(state?.asOf ?? 0, options.locale) }));
+    // To write a time takes long, and is seldom wanted.
+    const time = light === "paused" ? clock(state?.asOf ?? 0, options.locale) : "";
+    write(this.#light, light === null ? "" : fill(words[light], { time }));
     this.#scroller.hidden = !showsRows(kind);
     this.#ghosts.hidden = kind !== "loading";
     const told = noticeOf(kind, reason);

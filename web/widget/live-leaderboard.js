@@ -323,7 +323,7 @@ export class LiveLeaderboard extends HTMLElement {
     this.#frameId = 0;
     if (!this.#dirty) return this.#lines.showMovements(now);
     this.#dirty = false;
-    this.#lines.look();
+    this.#lines.look(now);
     const state = this.#state;
     const board = this.#described;
     const manner = this.#dressed();

@@ -199,18 +199,17 @@ header {
 
 .rank {
   flex: none;
-  display: grid;
-  justify-items: center;
   min-inline-size: max(1.75em, var(--rank-width, 2ch));
   color: var(--soft);
+  text-align: center;
 }
 
+/* Plain text in a line of its height: a grid around each rank is most of what laying a row out costs. */
 .rank span {
-  display: grid;
-  place-items: center;
+  display: inline-block;
   min-inline-size: 1.75em;
-  block-size: 1.75em;
   border-radius: 99px;
+  line-height: 1.75em;
 }
 
 .line[data-medal="1"] { --medal: var(--gold); }
@@ -346,8 +345,7 @@ ${SCORES}
 .score span { direction: ltr; unicode-bidi: isolate; }
 
 /* A row that scored breathes; one that overtakes passes in front. */
-.body .line::before, .own .line::before {
-  content: "";
+.glow {
   position: absolute;
   inset: 0;
   z-index: -1;

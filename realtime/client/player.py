@@ -73,6 +73,8 @@ def apply_player_check(state: PlayerState, message: Message) -> PlayerState:
         return state
     if message["crc"] != player_checksum(state) or message["rank"] != state.rank:
         raise OutOfStep(f"the player stands elsewhere at {message['version']}")
+    if (message["version"], message["total"]) == (state.version, state.of):
+        return state
     return replace(state, version=message["version"], of=message["total"], moved=0, passed_by=())
 
 

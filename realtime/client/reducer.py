@@ -113,6 +113,8 @@ def apply_check(state: State, message: Message) -> State:
         raise OutOfStep(f"the list differs at {message['version']}")
     if message.get("position", state.position) != state.position:
         raise OutOfStep(f"the list begins elsewhere at {message['version']}")
+    if (message["version"], message["total"]) == (state.version, state.total):
+        return state
     return replace(state, version=message["version"], total=message["total"])
 
 

@@ -33,6 +33,7 @@ export const follow = (held, message) => {
     if (version < held.version) return held;
     must(told.crc === checksum(held.entries ?? (held.seq === null ? [] : [held])));
     must(position === held.position && (held.entries || rank === held.rank));
+    if (version === held.version && total === (held.entries ? held.total : held.of)) return held;
     return { ...held, version, ...(held.entries ? { total } : { of: total, moved: 0, passed_by: [] }) };
   }
   must(from === held.version);

@@ -82,6 +82,13 @@ test("a check that is older than the list says nothing about it", () => {
   assert.equal(follow(state, { type: "check", topic: "t", epoch: 1, version: 1, total: 4, crc: 1 }), state);
 });
 
+test("a check of what is held is nothing new", () => {
+  const list = board();
+  assert.equal(follow(list, { type: "check", topic: "t", epoch: 1, version: list.version, total: list.total, crc: checksum(list.entries) }), list);
+  const where = { epoch: 1, version: 3, of: 5, rank: 2, position: 1, player: "a", seq: 9, name: null, moved: 1, passed_by: [], asOf: null };
+  assert.equal(follow(where, { type: "check", topic: "t/player/a", epoch: 1, version: 3, total: 5, rank: 2, crc: checksum([where]) }), where);
+});
+
 test("a check of the same list carries version and total forward, and keeps the rows", () => {
   const before = board();
   const after = follow(before, { type: "check", topic: "t", epoch: 1, version: 9, total: 50, crc: checksum(before.entries) });

@@ -77,6 +77,10 @@ def test_a_rank_that_lacks_a_field_is_out_of_step(field: str) -> None:
         from_rank(message)
 
 
+def test_a_check_of_what_is_held_is_nothing_new(state: PlayerState) -> None:
+    assert apply_player_check(state, check(ONE)) is state
+
+
 def test_a_check_carries_version_and_total_forward_and_says_that_nothing_happened(state: PlayerState) -> None:
     before = replace(state, moved=-2, passed_by=("bob",))
     after = apply_player_check(before, check(ONE._replace(version=20, total=70)))

@@ -115,6 +115,10 @@ def test_a_check_carries_version_and_total_forward(state: State) -> None:
     assert (later.version, later.total, later.rows) == (9, 55, state.rows)
 
 
+def test_a_check_of_what_is_held_is_nothing_new(state: State) -> None:
+    assert apply_check(state, check(ONE)) is state
+
+
 def test_a_check_over_another_list_is_out_of_step(state: State) -> None:
     with pytest.raises(OutOfStep, match="the list differs at 5"):
         apply_check(state, check(TWO))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +12,19 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import async_playwright
 
+from infra.local.valkey import EmbeddedValkey
+from infra.migrations import migrate
+from infra.settings import Settings
+from tests.harness import Stack
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from playwright.async_api import Browser, Page
+
+    from infra.local.issuer import LocalIssuer
+    from infra.local.postgres import EmbeddedPostgres
 
 # The same engine without windows and tabs around it spends half as much on each page.
 _BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
@@ -89,6 +98,24 @@ def chromium() -> str:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: install Debian's package chromium-headless-shell, or chromium")
     return str(CHROMIUM)
+
+
+@pytest.fixture(scope="module")
+def shared_stack(
+    request: pytest.FixtureRequest,
+    postgres: EmbeddedPostgres,
+    issuer: LocalIssuer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    """One for all tests of a module that only look: a database and a Valkey each cost more than what they look at."""
+    name = f"shared_{Path(request.path).stem}"
+    postgres.create_database(name)
+    url = postgres.url_of(name)
+    asyncio.run(migrate(url))
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey")) as valkey:
+        yield Stack(
+            Settings(database_url=url, redis_url=valkey.url, issuer=issuer.issuer, jwks_url=issuer.jwks_url), issuer
+        )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

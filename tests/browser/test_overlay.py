@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,14 +30,21 @@ _NAMES = """[...document.querySelector("live-leaderboard")?.shadowRoot.querySele
     .map((name) => name.textContent)"""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def node(stack: Stack) -> AsyncIterator[Node]:
-    """A board of nine."""
+@contextlib.asynccontextmanager
+async def nine(stack: Stack) -> AsyncIterator[Node]:
+    """A service with a board of nine."""
     async with service(stack) as node:
         await create(node, "arcade", {"title": "Arcade", "columns": [{"name": "points"}]})
         rows = [{"player": f"p{place}", "score": 1000 - place, "name": f"Name {place}"} for place in range(8)]
         await submit(node, "arcade", *rows, {"player": "bad", "score": 5, "name": HOSTILE})
         await stack.settled()
+        yield node
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(shared_stack: Stack) -> AsyncIterator[Node]:
+    """A board that nobody changes."""
+    async with nine(shared_stack) as node:
         yield node
 
 
@@ -55,8 +63,11 @@ async def box(page: Page | Frame) -> dict[str, float]:
     return found
 
 
-async def test_a_board_lies_over_nothing_and_moves(node: Node, open_page: Opens) -> None:
-    async with open_page(f"{node.url}/overlay?board=arcade&limit=3", viewport=STREAM) as screen:
+async def test_a_board_lies_over_nothing_and_moves(stack: Stack, open_page: Opens) -> None:
+    async with (
+        nine(stack) as node,
+        open_page(f"{node.url}/overlay?board=arcade&limit=3", viewport=STREAM) as screen,
+    ):
         page = screen.page
         await until_names(page, "Name 0", "Name 1", "Name 2")
         for selector in ("html", "body", "main"):
@@ -99,9 +110,9 @@ async def test_it_looks_as_its_address_says(node: Node, open_page: Opens) -> Non
         assert await screen.page.evaluate(f"{frame}.querySelector('.title').textContent") == "Finale"
 
 
-async def test_it_goes_around_a_player(node: Node, open_page: Opens) -> None:
+async def test_it_goes_around_a_player(stack: Stack, open_page: Opens) -> None:
     query = "board=arcade&view=around&player=p4&radius=1"
-    async with open_page(f"{node.url}/overlay?{query}", viewport=STREAM) as screen:
+    async with nine(stack) as node, open_page(f"{node.url}/overlay?{query}", viewport=STREAM) as screen:
         await until_names(screen.page, "Name 3", "Name 4", "Name 5")
         await submit(node, "arcade", {"player": "p4", "score": 5000})
         await until_names(screen.page, "Name 4", "Name 0")
@@ -121,9 +132,9 @@ async def test_without_a_board_one_is_chosen(node: Node, open_page: Opens) -> No
 
 
 async def test_a_frame_of_another_site_may_hold_the_overlay_and_nothing_else(
-    stack: Stack, node: Node, open_page: Opens
+    shared_stack: Stack, node: Node, open_page: Opens
 ) -> None:
-    async with stack.node() as elsewhere:
+    async with shared_stack.node() as elsewhere:
         refused = lambda problem: "frame-ancestors" in problem or "404" in problem  # noqa: E731
         async with open_page(f"{elsewhere.url}/healthz", allowed=refused) as screen:
             page = screen.page

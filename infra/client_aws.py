@@ -1,13 +1,13 @@
-"""Calls to AWS off the event loop: boto3 in a bounded pool of threads.
+"""Calls to AWS off the event loop: botocore, on which boto3 stands, in a bounded pool of threads.
 
-boto3 is imported where the first client is made: who is not on AWS does not pay for it.
+It is imported where the first client is made: who is not on AWS does not pay for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
@@ -56,12 +56,22 @@ class AwsClient:
         self._client.close()
 
 
-def make_client(service: str, settings: Settings, *, threads: int, seconds: float, tries: int, **config: Any) -> Any:
-    """A boto3 client for `threads` threads: who is off the loop may call it as it is."""
-    from boto3.session import Session  # noqa: PLC0415 - half a second, for those who are on AWS
-    from botocore.config import Config  # noqa: PLC0415 - likewise
+@cache
+def _descriptions() -> Any:
+    """Of the services and of where they are. Two megabytes of JSON, which each session would read anew."""
+    from botocore.loaders import create_loader  # noqa: PLC0415 - as below
 
-    return Session().client(
+    return create_loader()
+
+
+def make_client(service: str, settings: Settings, *, threads: int, seconds: float, tries: int, **config: Any) -> Any:
+    """A client for `threads` threads: who is off the loop may call it as it is."""
+    from botocore.config import Config  # noqa: PLC0415 - half a second, for those who are on AWS
+    from botocore.session import Session  # noqa: PLC0415 - likewise
+
+    session = Session()
+    session.register_component("data_loader", _descriptions())
+    return session.create_client(
         service,
         region_name=settings.aws_region or None,
         endpoint_url=settings.aws_endpoint or None,

@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := $(wildcard realtime/gateway/*.[ch])
 
+# Containers set it: each of some hundred processes that the tests start would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run install install-dev emulators web-tools test check bench clean
 
 run: install  ## the whole service on this machine, with a contest replayed on a live page

@@ -52,7 +52,7 @@ PAGES: Final[Mapping[str, str]] = {
     "/docs": _OWN,
     "/console": _ADMIN,
     "/overlay": _FRAMED,
-    "/overlay/build": _FRAMED,
+    "/overlay/build": _OWN,
     "/embed": _FRAMED,
 }
 """Every page, with what it may do. Only what is made for other sites may stand in their frames."""

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import async_playwright
 
+from tests.browser.conftest import FLAGS
 from tests.browser.serving import CONTEST, contest, create, service, submit
 from tests.harness import eventually
 
@@ -197,6 +199,27 @@ async def test_a_phone_shows_one_part_at_a_time(crowd: Node, open_page: Opens) -
                 assert await page.locator(selector).evaluate(hidden) is (part != name), (name, part)
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.url == f"{crowd.url}/?watch=p003"
+
+
+@pytest.mark.parametrize("query", ["", "?wall=1"])
+async def test_a_page_with_a_scrollbar_is_as_wide_as_what_the_scrollbar_leaves(
+    crowd: Node, chromium: str, query: str
+) -> None:
+    # Whoever drives a browser hides what a person has.
+    async with async_playwright() as playwright:
+        shown = await playwright.chromium.launch(
+            executable_path=chromium, args=FLAGS, ignore_default_args=["--hide-scrollbars"]
+        )
+        page = await shown.new_page(viewport={"width": 1280, "height": 800})
+        await page.goto(f"{crowd.url}/{query}")
+        await page.locator(".body .row").nth(20).wait_for(state="attached")
+        assert await page.evaluate("document.documentElement.clientWidth < innerWidth") is (query == "")
+        wide = "(one) => [Math.round(one.getBoundingClientRect().left), Math.round(one.getBoundingClientRect().right)]"
+        width = await page.evaluate("document.documentElement.clientWidth")
+        assert await page.locator(".top").evaluate(wide) == [0, width]
+        assert (await page.locator("main").evaluate(wide))[0] == 0
+        assert (await page.locator("aside").evaluate(wide))[1] == width
+        await shown.close()
 
 
 async def test_a_contest_is_played_without_an_error_at_any_size(stack: Stack, open_page: Opens) -> None:

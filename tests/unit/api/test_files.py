@@ -44,7 +44,7 @@ async def test_only_what_is_made_for_other_sites_may_stand_in_their_frames(http:
         assert sum(directive.startswith("frame-ancestors ") for directive in policy) == 1
         if "frame-ancestors 'none'" not in policy:
             framed.add(path)
-    assert framed == {"/overlay", "/overlay/build", "/embed"}
+    assert framed == {"/overlay", "/embed"}
 
 
 async def test_the_page_with_a_token_in_it_speaks_to_nobody_but_the_service(http: httpx.AsyncClient) -> None:

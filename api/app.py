@@ -56,6 +56,7 @@ ROUTES = [
     Route("/v1/boards/{board}/ranks", reads.ranks, methods=["POST"]),
     Route("/v1/boards/{board}/scores/batch", scores.submit_batch, methods=["POST"]),
     WebSocketRoute("/v1/live", live.live),
+    Route("/v1/live", live.without_upgrade),
     Route("/v1/boards/{board}/live", events.live),
     Route("/v1/boards", boards.listed),
     Route("/v1/boards/{board}", boards.show),

@@ -11,12 +11,14 @@ from api import problems
 from api.door import site
 from api.websocket import HAND_OVER
 from realtime.core import closing, messages
-from realtime.core.errors import RankcastError
+from realtime.core.errors import RankcastError, UpgradeRequired
 from realtime.gateway.frame import Encoding
 
 if TYPE_CHECKING:
     import asyncio
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.websockets import WebSocket
 
     from api.door import Door
@@ -42,6 +44,11 @@ async def live(socket: WebSocket) -> None:
     finally:
         if not taken:
             door.release(address)
+
+
+async def without_upgrade(_: Request) -> Response:
+    """Whoever asks as for a page. Raises UpgradeRequired."""
+    raise UpgradeRequired("this address speaks WebSocket; /v1/boards/{board}/live tells the same as server-sent events")
 
 
 async def _open(socket: WebSocket, door: Door, address: str) -> bool:

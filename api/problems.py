@@ -20,6 +20,7 @@ STATUS: Final[dict[type[errors.RankcastError], HTTPStatus]] = {
     errors.BadRequest: HTTPStatus.BAD_REQUEST,
     errors.ScoreRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UpgradeRequired: HTTPStatus.UPGRADE_REQUIRED,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -53,6 +54,8 @@ def respond(error: errors.RankcastError) -> Response:
     headers = {}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="rankcast"'
+    if status is HTTPStatus.UPGRADE_REQUIRED:
+        headers["Upgrade"] = "websocket"
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = _RETRY_AFTER
     return _response(problem(error), status, headers)

@@ -150,6 +150,12 @@ class SumOverflow(ScoreRefused):
     code: ClassVar[str] = "sum_overflow"
 
 
+class UpgradeRequired(Refused):
+    """The address speaks WebSocket and was asked without one."""
+
+    code: ClassVar[str] = "upgrade_required"
+
+
 class NotFound(Refused):
     """There is nothing under this address."""
 

@@ -55,6 +55,12 @@ async def test_the_first_message_says_how_the_node_works(node: Node) -> None:
         assert watcher.seen == [{"type": "welcome", "heartbeat": 7, "tick": 20}]
 
 
+async def test_whoever_asks_without_an_upgrade_is_told_how_to_come_in(node: Node) -> None:
+    answer = await node.http.get("/v1/live")
+    assert (answer.status_code, answer.json()["code"]) == (426, "upgrade_required")
+    assert answer.headers["upgrade"] == "websocket"
+
+
 async def test_a_subscription_is_answered_by_its_topic_and_what_rest_says(node: Node, board: str) -> None:
     await put_board(node, board, ranks="ordinal")
     await rank_all(node, board, {f"p{number}": number for number in range(30)})

@@ -21,13 +21,17 @@ class LiveError(RankcastError):
 
 
 class WatchRefused(LiveError):
-    """The node refuses this watch. `problem` is its stable code."""
+    """The node refuses this watch. `code` is the node's own and stable: `board_unknown`, `field_invalid`, `forbidden`, ….
+
+    The message is what the node said, with the code behind it. `problem` is the code, too.
+    """
 
     code: ClassVar[str] = "watch_refused"
 
     def __init__(self, problem: str, message: str) -> None:
         super().__init__(f"{message} ({problem})" if message else problem)
         self.problem = problem
+        self.code = problem  # type: ignore[misc]  # each refusal has the code of what refused it
 
 
 class ConnectionRefused(LiveError):

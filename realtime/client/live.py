@@ -132,9 +132,9 @@ class Live:
     def top(self, board: str, limit: int = 10) -> AsyncGenerator[State]:
         """The best `limit` (10, 25, 50 or 100) of a board, now and after each change.
 
-        Iterating raises WatchRefused when the node refuses it (no such board, not allowed), ConnectionRefused when the
-        node does not want us back, TokenFailed, and LiveClosed once the client was ended. A lost connection raises
-        nothing: the states go on when it is back.
+        Iterating raises WatchRefused when the node refuses it (no such board, not allowed): its `code` is the node's,
+        such as `board_unknown`. It raises ConnectionRefused when the node does not want us back, TokenFailed, and
+        LiveClosed once the client was ended. A lost connection raises nothing: the states go on when it is back.
         """
         return self._states({"board": board, "view": "top", "limit": limit}, State)
 

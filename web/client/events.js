@@ -1,4 +1,4 @@
-/** The same by server-sent events: by fetch, as an EventSource takes no token. @module */
+/** By server-sent events: by fetch, as an EventSource takes no token. @module */
 
 /** Until a node answers. */
 export const ANSWER_MS = 10_000;
@@ -6,7 +6,7 @@ export const ANSWER_MS = 10_000;
 const LONGEST = 4e6;
 const LONGEST_RETRY_S = 60;
 
-/** Over HTTP/1.1 a browser has six connections to a host: what is more takes turns. */
+/** Over HTTP/1.1 a browser has six connections to a host: what is more takes turns. HTTP/2 has room. */
 export const FEW = 4;
 export const TURN_MS = 500;
 
@@ -14,7 +14,6 @@ export const TURN_MS = 500;
 export const openEvents = (url, fetch, { hear, lost }) => {
   /** @type {Map<number, import("./inside.js").Stream>} in the order of their turns */
   const streams = new Map();
-  // HTTP/2 has room for all.
   const roomy = (/** @type {any} */ one) => one.name.startsWith(`${url}/`) && /^h[23]/.test(one.nextHopProtocol);
   let most = !globalThis.location || performance.getEntriesByType("resource").some(roomy) ? Infinity : FEW;
   let token = "";
@@ -50,7 +49,7 @@ export const openEvents = (url, fetch, { hear, lost }) => {
     if (mark) headers.set("Last-Event-ID", mark);
     const path = `${url}/v1/boards/${encodeURIComponent(board)}/live?${new URLSearchParams(view)}`;
     const asked = performance.now();
-    // Each has a watchdog of its own, as each may be with another node.
+    // Each may be with another node.
     /** @type {any} */
     let watchdog;
     let beat = ANSWER_MS;
@@ -72,9 +71,9 @@ export const openEvents = (url, fetch, { hear, lost }) => {
         return fail(1006, "", Math.min(LONGEST_RETRY_S, Number(answer.headers.get("Retry-After"))) * 1000);
       }
       if (!answer.ok) {
-        const problem = await answer.json();
+        const { code, detail } = await answer.json();
         end(id);
-        return hear({ ...problem, type: "error", id });
+        return hear({ type: "error", id, code, message: detail });
       }
       hear({ type: "pong", after: performance.now() - asked });
       for await (const event of eventsOf(answer, expect)) {
@@ -121,7 +120,7 @@ async function* eventsOf(answer, heard) {
     const events = (text + value).split("\n\n");
     text = events.pop() ?? "";
     for (const event of events) {
-      const { data, id } = /^(?:id: ?(?<id>.*)\n)?data: ?(?<data>.*)/m.exec(event)?.groups ?? {};
+      const [, id, data] = /^(?:id: ?(.*)\n)?data: ?(.*)/m.exec(event) ?? [];
       if (data) yield { id, data };
     }
   }

@@ -224,9 +224,10 @@ export interface WebSocketLike {
  */
 export function connect(url?: string | URL, options?: Options): Live;
 
-/** What a loop over a topic ends with when the service refuses it. */
+/** What a loop over a topic ends with when the service refuses it. `message` is what the node said of it: "there is no board 'arcade'". */
 export class LiveError extends Error {
   constructor(code: string, message?: string);
-  /** Stable: `board_unknown`, `forbidden`, `unauthenticated`, … */
+  readonly name: "WatchRefused";
+  /** Stable: `board_unknown`, `field_invalid`, `forbidden`, `unauthenticated`, …; of a connection that was closed, what it was closed with. */
   readonly code: string;
 }

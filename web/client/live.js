@@ -148,11 +148,12 @@ class Live extends Emitter {
     }
   }
 
-  #end(reason = "") {
+  #end(reason = "", message = reason) {
     this.#page.abort();
     this.#forget();
     this.#tell("closed", reason);
-    for (const watch of this.#watches) this.#fail(watch, reason);
+    if (reason) this.error ??= new LiveError(reason, message);
+    for (const watch of this.#watches) this.#fail(watch, this.error);
   }
 
   /** @type {(status: Live["status"], reason?: string) => void} */
@@ -180,7 +181,7 @@ class Live extends Emitter {
     } else if (type === "drain" && !this.#returnAt) {
       this.#returnAt = performance.now() + message.reconnect_in_ms;
       this.#timer = setTimeout(() => this.#lost(), message.reconnect_in_ms);
-    } else if (code === "token_expiring" || (type === "error" && !id && !topic)) this.#refused(code);
+    } else if (code === "token_expiring" || (type === "error" && !id && !topic)) this.#refused(message);
     // More than one where a player is watched as `me`, too.
     else for (const watch of this.#watches) if (id ? id === watch.id : topic && topic === watch.topic) this.#take(watch, message);
   }
@@ -189,14 +190,14 @@ class Live extends Emitter {
     return this.quality.transport === "websocket";
   }
 
-  /** @param {string} code of what is said of the token, or of the connection */
-  #refused(code) {
+  /** Of the token, or of the connection. @param {any} error */
+  #refused({ code, message }) {
     if (code === "token_expiring") {
       // A request keeps its token.
       if (this.#bySocket && typeof this.#options.token === "function") this.#present();
     }
     // What was asked with the token would be refused, too.
-    else if (code === "unauthenticated") this.#end(code);
+    else if (code === "unauthenticated") this.#end(code, message);
     else if (PASSING.test(code) && code !== "rate_limited") this.#lost(1006, code);
   }
 
@@ -204,13 +205,13 @@ class Live extends Emitter {
   #take(watch, message) {
     const { type, topic, mode, code } = message;
     if (type === "subscribed") this.#subscribed(watch, topic, mode);
-    // One that was asked for under two names was let go under one of them.
+    // Asked for under two names, let go under one.
     else if (type === "unsubscribed") this.#again(watch, 0);
     else if (type === "error") {
       watch.topic = undefined;
       watch.reason = code;
       if (PASSING.test(code)) this.#again(watch, jitter(watch.attempt++));
-      else this.#fail(watch, code, message.message);
+      else this.#fail(watch, new LiveError(code, message.message));
     } else if (/snapshot|delta|check|rank|stale|fresh/.test(type)) this.#follow(watch, message);
   }
 
@@ -262,7 +263,7 @@ class Live extends Emitter {
     this.#watches.add(watch);
     watch.topics.add(topic);
     if (watch.proved) topic.show(watch.held, "snapshot");
-    if (this.status === "closed") this.#fail(watch, this.reason);
+    if (this.status === "closed") this.#fail(watch, this.error);
     else if (watch.topics.size < 2 && !watch.asked) this.#ask(watch);
     this.#tellOf(watch);
     return topic;
@@ -318,13 +319,13 @@ class Live extends Emitter {
     }
   }
 
-  /** @type {(watch: Watch, code: string | null, message?: string) => void} */
-  #fail(watch, code, message) {
+  /** @type {(watch: Watch, error: LiveError | null) => void} */
+  #fail(watch, error) {
     clearTimeout(watch.timer);
     this.#watches.delete(watch);
     for (const topic of watch.topics) {
-      if (code) topic.error = new LiveError(code, message);
-      topic.tell("closed", code);
+      topic.error = error;
+      topic.tell("closed", error?.code);
     }
   }
 

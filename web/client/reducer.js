@@ -1,4 +1,4 @@
-/** What messages make of what is held. Pure; nothing is changed in place. @module */
+/** What messages make of what is held. Nothing is changed in place. @module */
 
 import { crc32 } from "./crc32.js";
 

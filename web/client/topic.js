@@ -1,13 +1,15 @@
-/** Those who look, and what they are told. `index.d.ts` has the contract. @module */
+/** Those who look, and what they are told. @module */
 
 import { since } from "./reducer.js";
 
 /** @typedef {(...told: any[]) => void} Listener */
 
 export class LiveError extends Error {
-  /** @param {string} code @param {string} message */
-  constructor(code, message = code) {
-    super(message);
+  name = "WatchRefused";
+
+  /** @param {string} code @param {string} [message] */
+  constructor(code, message) {
+    super(message || code);
     this.code = code;
   }
 }
@@ -16,6 +18,7 @@ export class LiveError extends Error {
 export class Emitter extends EventTarget {
   status = /** @type {import("./index.d.ts").Status} */ ("connecting");
   reason = /** @type {string | null} */ (null);
+  error = /** @type {LiveError | null} */ (null);
 
   /** @type {(type: string, listener: Listener) => () => void} */
   on(type, listener) {
@@ -41,7 +44,6 @@ export class Emitter extends EventTarget {
 
 export class Topic extends Emitter {
   state = /** @type {any} */ (null);
-  error = /** @type {LiveError | null} */ (null);
   #leave;
 
   /** @param {(topic: Topic) => void} leave */
@@ -55,7 +57,6 @@ export class Topic extends Emitter {
     const { state } = this;
     const off = super.on(type, listener);
     let due = type === "state" && state;
-    // Unless a newer one has come by then.
     if (due) queueMicrotask(() => due && state === this.state && listener(state, "snapshot", null));
     return () => {
       due = null;

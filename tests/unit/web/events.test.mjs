@@ -158,11 +158,13 @@ for (const [code, status] of [[4000, "offline"], [4004, "offline"], [4103, "clos
   });
 }
 
-test("a refusal closes its topic with the problem's code", async () => {
+test("a refusal closes its topic with the problem's code, and its loop with what the problem says", async () => {
   await node.connect({ WebSocket: null });
   const seen = node.watch();
   await settled();
-  await node.request.refuse(404, { type: "about:blank", title: "Not Found", status: 404, code: "board_unknown" });
+  const refused = assert.rejects(seen.topic[Symbol.asyncIterator]().next(), { name: "WatchRefused", code: "board_unknown", message: "no such" });
+  await node.request.refuse(404, { type: "about:blank", title: "Not Found", status: 404, code: "board_unknown", detail: "no such" });
+  await refused;
   assert.equal(seen.statuses.at(-1), "closed board_unknown");
   assert.equal(node.live.status, "live");
 });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import tarfile
 import tomllib
@@ -42,7 +43,10 @@ for await (const standing of live.player("arcade")) {
 try {
   for await (const board of live.around("arcade", "ada", { radius: 2 })) console.log(board.position);
 } catch (error) {
-  if (error instanceof LiveError) console.log(error.code);
+  if (error instanceof LiveError) {
+    const name: "WatchRefused" = error.name;
+    console.log(name, error.code, error.message);
+  }
 }
 // @ts-expect-error a state is never changed in place
 top.state!.entries[0]!.rank = 1;
@@ -91,7 +95,8 @@ def test_the_types_of_the_modules_can_fail(tmp_path: Path) -> None:
 def test_the_package_has_the_modules_and_their_types_and_nothing_else(package: Path) -> None:
     names = {path.name for path in (package / "node_modules" / "rankcast").iterdir()}
     modules = {path.name for path in CLIENT.glob("*.js")} | {path.name for path in CLIENT.glob("*.d.ts")}
-    assert names == modules | {"package.json", "README.md"}
+    assert names == modules | {"package.json", "README.md", "LICENSE"}
+    assert (package / "node_modules" / "rankcast" / "LICENSE").read_text() == (WEB.parent / "LICENSE").read_text()
 
 
 def test_the_package_depends_on_nothing_and_is_of_the_services_version() -> None:
@@ -106,6 +111,12 @@ def test_typescript_that_uses_the_package_is_told_of_its_mistakes(package: Path,
     (package / "used.ts").write_text(USED)
     module = "nodenext" if resolution == "nodenext" else "esnext"
     run("tsc", *STRICT, "--module", module, "--moduleResolution", resolution, "used.ts", cwd=package)
+
+
+def test_the_readme_names_the_file_that_is_packed() -> None:
+    version = json.loads((CLIENT / "package.json").read_text())["version"]
+    readme = (CLIENT / "README.md").read_text()
+    assert re.findall(r"rankcast-[0-9][0-9.]*[0-9]\.tgz", readme) == [f"rankcast-{version}.tgz"] * 2
 
 
 def test_node_loads_the_package(package: Path) -> None:

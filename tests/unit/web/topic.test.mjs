@@ -78,12 +78,26 @@ for (const [what, close] of [["topic", (topic) => topic.close()], ["connection",
   });
 }
 
-test("a loop over what is refused fails with its code", async () => {
+test("a loop over what is refused fails with its code, and says what the node said", async () => {
   const loop = top()[Symbol.asyncIterator]();
-  const first = loop.next();
-  const refused = assert.rejects(first, (error) => error instanceof LiveError && error.code === "board_unknown" && error.message === "no such");
+  const refused = assert.rejects(loop.next(), (error) => error instanceof LiveError && error.code === "board_unknown" && `${error}` === "WatchRefused: no such");
   await node.socket.hear(welcome, { type: "error", id: 1, code: "board_unknown", message: "no such" });
   await refused;
+});
+
+test("a refusal without a word says its code", async () => {
+  const loop = top()[Symbol.asyncIterator]();
+  const refused = assert.rejects(loop.next(), { name: "WatchRefused", code: "forbidden", message: "forbidden" });
+  await node.socket.hear(welcome, { type: "error", id: 1, code: "forbidden", message: "" });
+  await refused;
+});
+
+test("a token that is refused is said to every loop as the node said it, to those that come later, too", async () => {
+  const refused = { name: "WatchRefused", code: "unauthenticated", message: "the token has expired" };
+  const first = assert.rejects(top()[Symbol.asyncIterator]().next(), refused);
+  await node.socket.hear(welcome, { type: "error", code: "unauthenticated", message: "the token has expired" });
+  await first;
+  await assert.rejects(top()[Symbol.asyncIterator]().next(), refused);
 });
 
 test("a loop over a connection that was refused fails with why, and so does one that comes later", async () => {

@@ -99,7 +99,7 @@ async def test_a_refused_watch_says_why(node: Node) -> None:
         await say(connection, messages.error("board_unknown", "there is no board nowhere", request["id"]))
         with pytest.raises(WatchRefused, match="there is no board nowhere") as caught:
             await first
-        assert caught.value.problem == "board_unknown"
+        assert (caught.value.code, caught.value.problem) == ("board_unknown", "board_unknown")
         # The connection stays, and who asks again is heard.
         again = following(live.top("nowhere"))
         assert (await answer(connection, snapshot(1)))["id"] != request["id"]

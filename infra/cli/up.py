@@ -19,14 +19,14 @@ from infra.cli.rest import Rest
 from infra.cli.service import TOKEN_LIFETIME, data_dir_option
 from infra.cli.tables import clock
 from infra.cli.teaching import TaughtCommand
-from infra.cli.welcome import command_name, next_steps, panel
+from infra.cli.welcome import command_name, next_steps, once_more, panel
 from infra.local.stack import Plan, Stack
 from infra.settings import Settings
 from realtime.core.errors import RankcastError
 from realtime.core.identity import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from types import FrameType
 
     from rich.status import Status
@@ -96,7 +96,8 @@ def up(*, port: int, nodes: int, with_demo: bool, speed: float, settings: dict[s
             return
         try:
             _greet(console, stack, data_dir, with_demo)
-            asyncio.run(_serve(stack, console, speed if with_demo else None))
+            demo_of = _demo(stack, console, speed, once_more(_command(), data_dir)) if with_demo else None
+            asyncio.run(_serve(stack, demo_of))
         except KeyboardInterrupt:
             pass
         finally:
@@ -105,10 +106,13 @@ def up(*, port: int, nodes: int, with_demo: bool, speed: float, settings: dict[s
 
 def _greet(console: Console, stack: Stack, data_dir: Path, with_demo: bool) -> None:
     console.print(panel(stack.urls, data_dir, with_demo=with_demo))
-    command = command_name(Path(sys.argv[0]).absolute(), Path.cwd())
-    for what, line in next_steps(command, stack.urls[0], data_dir, with_demo=with_demo):
+    for what, line in next_steps(_command(), stack.urls[0], data_dir, with_demo=with_demo):
         # Not wrapped: a line that is broken cannot be copied.
         console.print(f"[bold]{what}[/]\n  {escape(line)}", soft_wrap=True)
+
+
+def _command() -> str:
+    return command_name(Path(sys.argv[0]).absolute(), Path.cwd())
 
 
 def _end(stack: Stack, console: Console) -> None:
@@ -135,14 +139,14 @@ def _ending_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def _serve(stack: Stack, console: Console, demo_speed: float | None) -> None:
+async def _serve(stack: Stack, beside: Coroutine[None, None, None] | None) -> None:
     """Stand by until told to end. Raises ChildDied."""
     loop, us = asyncio.get_running_loop(), asyncio.current_task()
     for number in ENDING:
         loop.add_signal_handler(number, us.cancel if us else loop.stop)
     tasks = [asyncio.create_task(stack.watch())]
-    if demo_speed is not None:
-        tasks.append(asyncio.create_task(_demo(stack, console, demo_speed)))
+    if beside is not None:
+        tasks.append(asyncio.create_task(beside))
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
@@ -155,8 +159,11 @@ async def _serve(stack: Stack, console: Console, demo_speed: float | None) -> No
         await asyncio.wait(tasks)
 
 
-async def _demo(stack: Stack, console: Console, speed: float) -> None:
-    """Replay what the board has not seen of the contest. A failure ends the demo, not the service."""
+async def _demo(stack: Stack, console: Console, speed: float, again: str) -> None:
+    """Replay what the board has not seen of the contest. A failure ends the demo, not the service.
+
+    `again` is the command that lets the next start play it from the beginning.
+    """
     issuer, url = stack.issuer, stack.urls[0]
     try:
         async with Rest(url, issuer.token(Role.ADMIN)) as admin:
@@ -168,6 +175,8 @@ async def _demo(stack: Stack, console: Console, speed: float) -> None:
             with console.status("") as status:
                 await demo.play(rest, coming, speed, _telling(status, len(events) - len(coming)))
         console.print("the contest is over; the board stays. Ctrl-C ends the service")
+        # A line that is broken cannot be copied.
+        console.print(f"to see it once more: {again}, then start anew", markup=False, soft_wrap=True)
     except RankcastError as error:
         console.print(f"the demo has stopped: {error}", markup=False)
 

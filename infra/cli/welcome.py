@@ -47,6 +47,12 @@ def next_steps(command: str, url: str, data_dir: Path, *, with_demo: bool) -> li
     ]
 
 
+def once_more(command: str, data_dir: Path) -> str:
+    """How to have the demo's contest played again."""
+    where = "" if data_dir == DATA_DIR else f" --data-dir {data_dir}"
+    return f"{command} board delete {demo.BOARD}{where}"
+
+
 def command_name(started_as: Path, here: Path) -> str:
     """How to call this command from `here`: by its name, unless it was started by its path."""
     if started_as.is_relative_to(here):

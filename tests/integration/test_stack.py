@@ -187,7 +187,7 @@ def test_the_demo_plays_a_contest_and_a_second_start_goes_on_with_it(folder: Pat
     with Up(folder, "--speed", "100000") as up:
         up.hears("the contest is over")
     with Up(folder, "--speed", "1") as up, up.admin() as admin:
-        up.hears("the contest is over")
+        up.hears(f"board delete demo --data-dir {folder}, then start anew")
         assert admin.get("/v1/boards/demo/top").json()["total"] == 2353
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from infra.cli.service import DATA_DIR
-from infra.cli.welcome import command_name, next_steps, panel
+from infra.cli.welcome import command_name, next_steps, once_more, panel
 
 URL = "http://127.0.0.1:8080"
 
@@ -39,3 +39,8 @@ def test_without_the_demo_a_board_comes_first() -> None:
 def test_a_command_started_by_its_path_is_named_by_it() -> None:
     assert command_name(Path("/home/a/b/.venv/bin/rankcast"), Path("/home/a/b")) == ".venv/bin/rankcast"
     assert command_name(Path("/usr/bin/rankcast"), Path("/home/a/b")) == "rankcast"
+
+
+def test_how_the_contest_is_played_once_more_names_the_service_that_is_meant() -> None:
+    assert once_more("rankcast", DATA_DIR) == "rankcast board delete demo"
+    assert once_more("rankcast", Path("scores")) == "rankcast board delete demo --data-dir scores"

@@ -47,7 +47,7 @@ def fold(spec: BoardSpec, entry: Entry, submission: Submission, seq: int) -> tup
     `seq` is taken only where the columns change: repeating one's best does not lose a tie.
     Raises ScoreOutOfBounds or SumOverflow; the entry then stands as it was.
     """
-    _within(spec, submission.score)
+    _within(spec, submission.score, "is")
     score = _standing(spec, entry.score, submission.score)
     if score == entry.score:
         return entry, False
@@ -62,13 +62,22 @@ def _standing(spec: BoardSpec, old: Score | None, new: Score) -> Score:
     total = tuple(a + b for a, b in zip(old, new, strict=True))
     if any(not INT64_MIN <= value <= INT64_MAX for value in total):
         raise SumOverflow("the sum would not fit into 64 bits")
-    _within(spec, total)
+    _within(spec, total, "would add up to")
     return total
 
 
-def _within(spec: BoardSpec, score: Score) -> None:
+def _within(spec: BoardSpec, score: Score, comes_to: str) -> None:
     for index, value in enumerate(score):
         low = spec.minimum[index] if spec.minimum else None
         high = spec.maximum[index] if spec.maximum else None
         if (low is not None and value < low) or (high is not None and value > high):
-            raise ScoreOutOfBounds(f"{spec.columns[index].name} must be within the board's minimum and maximum")
+            raise ScoreOutOfBounds(
+                f"{spec.columns[index].name} {comes_to} {value}: this board takes {_taken(low, high)}"
+            )
+
+
+def _taken(low: int | None, high: int | None) -> str:
+    """Bounds in words, of which there is one at least."""
+    if low is None:
+        return f"at most {high}"
+    return f"at least {low}" if high is None else f"{low} to {high}"

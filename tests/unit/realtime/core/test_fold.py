@@ -62,6 +62,24 @@ def test_a_submission_keeps_within_the_bounds(operator: Operator, score: Score) 
         folded(operator, Entry(), score, minimum=(0, None), maximum=(10, 50))
 
 
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ({"minimum": (None, 3), "maximum": (None, 50)}, "penalty is 51: this board takes 3 to 50"),
+        ({"maximum": (4, 99)}, "solved is 5: this board takes at most 4"),
+        ({"minimum": (6, None)}, "solved is 5: this board takes at least 6"),
+    ],
+)
+def test_a_refusal_names_the_bounds(bounds: dict[str, tuple[int | None, ...]], told: str) -> None:
+    with pytest.raises(ScoreOutOfBounds, match=f"^{told}$"):
+        folded(Operator.BEST, Entry(), (5, 51), **bounds)
+
+
+def test_a_sum_that_is_out_of_bounds_is_told_as_what_it_would_add_up_to() -> None:
+    with pytest.raises(ScoreOutOfBounds, match=r"^solved would add up to 10: this board takes at most 9$"):
+        folded(Operator.SUM, Entry((6, 0), 1), (4, 0), maximum=(9, None))
+
+
 @pytest.mark.parametrize(("score", "fits"), [((7, 0), True), ((8, 0), False), ((0, -121), False), ((0, -120), True)])
 def test_a_sum_keeps_within_the_bounds_too(score: Score, fits: bool) -> None:
     bounds = {"minimum": (None, 0), "maximum": (10, None)}

@@ -95,6 +95,7 @@ class Deployment:
     def run(self) -> State:
         """Deploy; the stack as it then stands. Raises Declined where a change was not wanted: those before it stay."""
         wish = self._wish
+        self._introduce()
         there = self._change(f"{wish.name}-artifacts", ARTIFACTS, {"Name": wish.name}).outputs
         store = Store(self._account.client("s3"), there["ArtifactBucket"])
         with tempfile.TemporaryDirectory(prefix="rankcast-deploy-") as folder:
@@ -117,6 +118,8 @@ class Deployment:
 
     def foresee(self) -> Forecast:
         """Work out what `run` would do. Nothing is written anywhere but in a folder that is gone afterwards."""
+        self._introduce()
+        self._shell.tell("packaging the functions")
         with tempfile.TemporaryDirectory(prefix="rankcast-deploy-") as folder:
             functions = self._wish.functions(Path(folder))
         wish, files = self._wish, site.site()
@@ -136,6 +139,10 @@ class Deployment:
             edge = self._account.client("cloudformation", EDGE_REGION)
             changes[name] = tuple(forecast(edge, elsewhere.state(name), self._templates, GLOBAL))
         return Forecast(functions, files, chosen, changed_parameters(state, parameters), changes)
+
+    def _introduce(self) -> None:
+        """Say where all of it goes; before anything takes time, whoever has no access learns of it."""
+        self._shell.tell(f"account {self._account.number()}, region {self._account.region}")
 
     def _edge(self) -> dict[str, str]:
         """What a stack in another region is told of what CloudFront wants in its own."""

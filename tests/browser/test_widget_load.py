@@ -32,6 +32,27 @@ DELTAS = 10_000
 BURST = 50
 SLACK = 300_000
 """Bytes that a heap is more or less by chance."""
+# From now on each frame comes by so much later than the one before, by the page's clock: no machine has to be slow for it.
+LATER = """(ms) => {
+  const request = (window.soon ??= window.requestAnimationFrame.bind(window));
+  window.ahead ??= 0;
+  window.later = ms;
+  window.requestAnimationFrame = (then) => request((now) => {
+    // What is asked for in a frame comes in the next, all of it at one time.
+    if (now !== window.frame) window.ahead += window.later;
+    window.frame = now;
+    then(now + window.ahead);
+  });
+}"""
+# Once a player stands first: what has been animated, and what of that row is.
+FIRST = """(player) => {
+  const row = (document.querySelector("live-leaderboard")?.shadowRoot ?? document).querySelector(".body .line, .body .row");
+  if (row?.dataset.player !== player) return null;
+  // That it has come to lead shows for longer than that.
+  const moving = row.getAnimations({ subtree: true }).map(({ effect }) => effect)
+    .filter(({ pseudoElement }) => pseudoElement !== "::after");
+  return [...animated, ...moving.flatMap((effect) => Object.keys(effect.getKeyframes()[0]))];
+}"""
 # Rows that were ever there: each is remembered, and told apart.
 ROWS_EVER = """(widget) => {
   const body = widget.shadowRoot.querySelector(".body");
@@ -181,3 +202,37 @@ async def test_ten_thousand_changes_leave_nothing_behind(stack: Stack, open_page
                 return grown["JSHeapUsedSize"] < SLACK and grown["Nodes"] < 500 and grown["JSEventListeners"] <= 0
 
             await eventually(nothing_grew)
+
+
+@pytest.mark.parametrize("page", ["widget", "dashboard"])
+async def test_rows_stand_still_while_the_machine_does_not_keep_up_and_glide_again_later(
+    stack: Stack, open_page: Opens, site: Site, page: str
+) -> None:
+    async with service(stack) as node:
+        await create(node, "arcade", {"columns": [{"name": "points"}]})
+        await submit(node, "arcade", {"player": "ann", "score": 1}, {"player": "bob", "score": 0})
+        await stack.settled()
+        url = node.url if page == "dashboard" else site.embed(node, WIDGET)
+        async with open_page(url) as screen:
+
+            async def overtaking(score: int) -> set[str]:
+                """What moves for it."""
+                await screen.page.evaluate("animated = []")
+                overtakes = ("ann", "bob")[score % 2]
+                await submit(node, "arcade", {"player": overtakes, "score": score})
+                moving = await screen.page.wait_for_function(FIRST, arg=overtakes)
+                return set(await moving.json_value())
+
+            await screen.page.wait_for_function(FIRST, arg="ann")
+            assert {"transform", "opacity"} <= await overtaking(3)
+            await screen.page.evaluate(LATER, 80)
+            first = score = 4
+            while "transform" in (seen := await overtaking(score)):
+                score += 1
+                assert score < first + 60
+            # It took a while; then nothing of a row moves any longer, nor glows.
+            assert score > first + 1
+            assert "opacity" not in seen
+            # Frames come in time again, and the next of them is much later.
+            await screen.page.evaluate("() => { later = 0; ahead += 15_000; }")
+            assert {"transform", "opacity"} <= await overtaking(score + 1)

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { Pace } from "./pace.js";
+
 /** A second: nine tenths of the way are done in 0.27 s. */
 const RATE = 8.5;
 const DURATION_MS = 700;
@@ -24,6 +26,28 @@ const STEPS = 24;
 const EASING = `linear(${Array.from({ length: STEPS + 1 }, (_, step) =>
   (1 - remaining((step / STEPS) * DURATION_MS)).toFixed(4),
 ).join(", ")})`;
+
+/** One for all that glides in this page: a layer is a layer, whichever board it is of. */
+const pace = new Pace();
+let restsAt = -Infinity;
+let watching = false;
+
+/** @param {number} now milliseconds @returns {boolean} false: what moves had better not glide, nor glow */
+export const keepsUp = (now) => pace.keepsUp(now);
+
+/** @param {number} now of a frame in which something begins to glide: frames are counted until it rests */
+function watch(now) {
+  restsAt = now + DURATION_MS;
+  if (!watching) step(now);
+}
+
+/** @param {number} now */
+function step(now) {
+  pace.frame(now);
+  watching = now < restsAt && pace.keepsUp(now);
+  if (watching) requestAnimationFrame(step);
+  else pace.rest();
+}
 
 /**
  * Pixels, to the right and down.
@@ -70,6 +94,7 @@ export class Motion {
     const from = `translate(${this.#distance.x.toFixed(1)}px, ${this.#distance.y.toFixed(1)}px)`;
     const animation = this.element.animate({ transform: [from, "none"] }, { duration: DURATION_MS, easing: EASING });
     this.#animation = animation;
+    watch(now);
     animation.onfinish = () => {
       // One that has ended is nothing to hold on to.
       if (this.#animation === animation) this.#animation = null;

@@ -112,6 +112,12 @@ export class Row {
     this.#motion.displace(distance, farthest, now, this.#rest);
   }
 
+  /** It is where it belongs, at once. */
+  stop() {
+    this.#motion.stop();
+    this.#rest();
+  }
+
   #rest = () => this.element.classList.remove("front");
 
   /**
@@ -169,6 +175,11 @@ export class Row {
     if (this.#glow === null) this.#glow = this.element.animate([{ opacity: 1 }, { opacity: 0 }], GLOW);
     else this.#glow.currentTime = 0;
     this.#glow.play();
+  }
+
+  /** What glowed is over. */
+  dim() {
+    this.#glow?.cancel();
   }
 
   fadeIn() {

@@ -6,6 +6,7 @@
  */
 
 import { arrange } from "./arrange.js";
+import { keepsUp } from "./motion.js";
 import { Movements } from "./movement.js";
 import { Row, cell } from "./row.js";
 import { sharesOf } from "./share.js";
@@ -148,6 +149,7 @@ export class BoardTable {
   /** @param {number} now */
   #update(now) {
     const fresh = this.#rows.size === 0;
+    const lively = keepsUp(now);
     const before = this.#body.firstElementChild;
     this.#movements.observe(this.#entries, now);
     this.#removeThoseWhoLeft();
@@ -155,12 +157,13 @@ export class BoardTable {
     arrange(this.#body, rows.map((row) => row.element));
     rows.forEach((row, index) => {
       if (!fresh && row.index !== index) this.#move(row, index, now);
-      if (row.scored) row.glow();
+      if (row.scored && lively) row.glow();
+      else if (row.scored) row.dim();
       row.scored = false;
       row.place(index, index < LEADERS);
     });
     if (this.#reached === null || !this.#rows.has(this.#reached)) this.#reach(this.#entries[0]?.player ?? null);
-    if (!fresh && rows[0] !== undefined && rows[0].element !== before && !this.#calm.matches) rows[0].gleam();
+    if (!fresh && rows[0] !== undefined && rows[0].element !== before && lively && !this.#calm.matches) rows[0].gleam();
     this.#table.dataset.version = this.#stamp;
     this.#table.classList.toggle("few", rows.length <= LEADERS);
     this.#showShares(rows);
@@ -201,6 +204,7 @@ export class BoardTable {
    * @param {number} now
    */
   #move(row, index, now) {
+    if (!keepsUp(now)) return row.stop();
     const isNew = row.index === -1;
     if (isNew) row.fadeIn();
     if (this.#calm.matches) return;

@@ -6,6 +6,7 @@
  */
 
 import { arrange } from "../page/arrange.js";
+import { keepsUp } from "../page/motion.js";
 import { Movements } from "../page/movement.js";
 import { widthsOf } from "../page/widths.js";
 import { Line } from "./line.js";
@@ -136,7 +137,7 @@ export class Lines {
     glowing.forEach((line, index) => {
       if (!line.scored) return;
       // What glows or glides is a layer of its own, and so is all that lies over it.
-      if (line === this.#apart || this.#isInSight(index)) line.glow();
+      if (keepsUp(now) && (line === this.#apart || this.#isInSight(index))) line.glow();
       else line.dim();
     });
     lines.forEach((line, index) => {
@@ -214,7 +215,8 @@ export class Lines {
     const drawn = from + (this.#height === 0 ? 0 : line.offset(now) / this.#height);
     // A hundred rows that give way are a hundred animations; most of them nobody sees.
     const [first, last] = this.#sight;
-    if ((drawn < first && index < first) || (drawn > last && index > last)) return line.stop();
+    const isSeen = (drawn >= first || index >= first) && (drawn <= last || index <= last);
+    if (!isSeen || !keepsUp(now)) return line.stop();
     if (isNew) line.fadeIn();
     if (this.#calm.matches || this.#height === 0) return;
     line.glide((from - index) * this.#height, this.#height * FARTHEST, now);

@@ -21,6 +21,7 @@ import "../page/face.js";
 import "../page/make.js";
 import "../page/motion.js";
 import "../page/movement.js";
+import "../page/pace.js";
 import "../page/row.js";
 import "../page/widths.js";
 import "./line.js";

@@ -75,7 +75,7 @@ async def submit_batch(request: Request) -> Response:
         raise BatchTooLarge(f"a batch has at most {_BATCH} rows")
     results = await _commit(service, board, principal, rows, _idempotency_key(request.scope["headers"]))
     body = orjson.dumps(
-        {"results": [answer(one) if isinstance(one, Outcome) else problems.problem(one) for one in results]}
+        {"results": [row_answer(one) if isinstance(one, Outcome) else problems.problem(one) for one in results]}
     )
     return Response(body, media_type="application/json")
 
@@ -144,6 +144,13 @@ def answer(outcome: Outcome) -> dict[str, Any]:
         "improved": outcome.improved,
         "seq": outcome.seq,
     }
+
+
+def row_answer(outcome: Outcome) -> dict[str, Any]:
+    """The answer to a batch's row. Whoever sends a batch again wants to know what of it was new; to one alone a repeat is
+    answered as the first was.
+    """  # noqa: D205 - one thought
+    return answer(outcome) | ({"repeated": True} if outcome.repeated else {})
 
 
 def check_name(value: object) -> str | None:

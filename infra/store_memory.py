@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from realtime.core import outbox, record, sortkey
@@ -169,7 +169,7 @@ class MemorySubmissions:
             return None
         if answered.body != submission.body:
             return IdempotencyMismatch("this Idempotency-Key was used with another body")
-        return answered.outcome
+        return replace(answered.outcome, repeated=True)
 
     def _rename(self, submission: Submission, seq: int, touched: dict[tuple[str, str], None]) -> None:
         player, profile = submission.player, self._store.profiles.get(submission.player, Profile())

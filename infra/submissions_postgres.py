@@ -162,7 +162,7 @@ def _replay(submission: Submission, body: bytes, result: bytes) -> Result:
     if body != submission.body:
         return IdempotencyMismatch("this Idempotency-Key was used with another body")
     score, best, improved, seq = orjson.loads(result)
-    return Outcome(submission.player, tuple(score), tuple(best), improved, seq)
+    return Outcome(submission.player, tuple(score), tuple(best), improved, seq, repeated=True)
 
 
 def _changes(held: _Held) -> dict[BoardKey, list[Change]]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.cli.service import with_service
+from infra.cli.tables import counted
 from infra.cli.teaching import TaughtGroup
 from realtime.core.identity import Role
 
@@ -66,7 +67,7 @@ def redrive(service: Service) -> None:
     """Let everything that was put aside be tried again. What still cannot be read comes back here."""
     done = asyncio.run(_redrive(service))
     click.echo(
-        f"{done['rows']:,} rows set free, {done['moved']:,} messages put back, {done['dropped']:,} thrown away as copies"
+        f"{counted(done['rows'], 'row')} set free, {counted(done['moved'], 'message')} put back, {done['dropped']:,} thrown away as copies"
     )
 
 

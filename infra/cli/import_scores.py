@@ -16,6 +16,7 @@ from infra.cli.chunks import chunks
 from infra.cli.importing import Import, Tally
 from infra.cli.rows import json_parser, read_csv, read_ndjson
 from infra.cli.service import with_service
+from infra.cli.tables import counted
 from infra.cli.teaching import TaughtCommand
 from realtime.core.model import Operator
 
@@ -86,8 +87,8 @@ def import_scores(
     seconds = max(time.monotonic() - started, 0.001)
     rate = (tally.taken + tally.bad) / seconds
     click.echo(
-        f"{tally.taken:,} lines taken in {seconds:.1f} s ({rate:,.0f} lines/s), {tally.improved:,} of them changed a "
-        f"standing; {tally.bad:,} bad"
+        f"{counted(tally.taken, 'line')} taken in {seconds:.1f} s ({rate:,.0f} lines/s): {tally.taken - tally.known:,} new, "
+        f"{tally.known:,} known from before; {tally.improved:,} changed a standing; {tally.bad:,} bad"
     )
     if tally.bad and stop:
         raise click.ClickException(

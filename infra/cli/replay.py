@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from infra.cli.replaying import Event, last_second, read_events
 from infra.cli.replaying import replay as play
 from infra.cli.service import with_service
-from infra.cli.tables import clock
+from infra.cli.tables import clock, counted
 from infra.cli.teaching import TaughtCommand
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 def replay(service: Service, file: Path, board: str, speed: float) -> None:
     """Play the scores that FILE records into a board, each when it came in."""
     sent, refused = asyncio.run(_replay(service, file, board, speed))
-    click.echo(f"{sent:,} scores sent, {refused:,} of them refused")
+    click.echo(f"{counted(sent, 'score')} sent, {refused:,} of them refused")
     if refused:
         raise click.ClickException("the board refuses some of the scores: does the file fit its columns?")
 

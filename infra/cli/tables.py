@@ -44,6 +44,11 @@ def shown(value: int, decimals: int) -> str:
     return f"{'-' if value < 0 else ''}{int(digits[:-decimals]):,}.{digits[-decimals:]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of something: 1 line, 2,000 lines."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def arrow(move: int | None) -> Text:
     """How a player moved: ranks gained or lost, None for who is new."""
     if move is None:

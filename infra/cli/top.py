@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 
 from infra.cli.service import with_service
-from infra.cli.tables import board_table
+from infra.cli.tables import board_table, counted
 from infra.cli.teaching import TaughtCommand
 from realtime.client.reducer import entry_of
 
@@ -41,7 +41,7 @@ def top(service: Service, *, board: str, limit: int, offset: int, as_json: bool)
         return
     Console().print(board_table(document, [entry_of(row, row["rank"]) for row in answer["entries"]]))
     stale = ", stale: the ranking is away" if answer.get("stale") else ""
-    click.echo(f"{answer['total']:,} players, version {answer['version']}{stale}")
+    click.echo(f"{counted(answer['total'], 'player')}, version {answer['version']}{stale}")
 
 
 async def _top(service: Service, board: str, limit: int, offset: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from infra.cli.moves import Moves
 from infra.cli.service import with_service
-from infra.cli.tables import board_table
+from infra.cli.tables import board_table, counted
 from infra.cli.teaching import TaughtCommand
 from realtime.client.live import Live, Status, connect
 from realtime.core.identity import Role
@@ -116,5 +116,5 @@ class _View:
             return Group(word)
         table = board_table(self._document, state.entries, self._moves.recent(time.monotonic()))
         stale = Text("  the ranking is away, this is what was known", "yellow") if state.stale else Text("")
-        foot = Text.assemble(word, f"   {state.total:,} players, version {state.version}", stale)
+        foot = Text.assemble(word, f"   {counted(state.total, 'player')}, version {state.version}", stale)
         return Group(table, Text(""), foot)

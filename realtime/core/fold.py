@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from realtime.core import sortkey
@@ -32,13 +32,17 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to one accepted submission: the standing score afterwards and since which seq it stands."""
+    """The answer to one accepted submission: the standing score afterwards and since which seq it stands.
+
+    `repeated`: it was taken before, under the same idempotency key, and this is the answer of then; so it is equal to that.
+    """
 
     player: str
     score: Score
     best: Score
     improved: bool
     seq: int
+    repeated: bool = field(default=False, compare=False)
 
 
 def fold(spec: BoardSpec, entry: Entry, submission: Submission, seq: int) -> tuple[Entry, bool]:

@@ -39,6 +39,7 @@ async def test_a_repeat_under_a_key_is_answered_as_the_first_was(stored: Stored,
     await stored.sent()
     (again,) = await take(stored, submission(board, "ada", 3, 1, key="k"))
     assert again == first
+    assert (first.repeated, again.repeated) == (False, True)
     assert await standing(stored, board) == held
     assert await stored.sent() == []
 
@@ -47,6 +48,7 @@ async def test_a_key_twice_in_one_batch_counts_once(stored: Stored) -> None:
     board = await new_board(stored, Operator.SUM)
     first, again = await take(stored, *(submission(board, "ada", 3, 1, key="k") for _ in range(2)))
     assert again == first
+    assert (first.repeated, again.repeated) == (False, True)
     assert (await standing(stored, board))["ada"][0] == (3, 1)
 
 

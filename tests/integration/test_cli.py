@@ -122,6 +122,8 @@ def test_a_board_is_deleted_only_by_who_means_it(rankcast: Rankcast) -> None:
 def test_a_score_is_submitted_and_stands_in_the_top(rankcast: Rankcast) -> None:
     rankcast.board("arcade")
     assert rankcast("submit", "arcade", "ann", "4200", "--name", "Ann").startswith("ann now has 4200 (seq ")
+    rankcast.settle("arcade", "ann")
+    assert rankcast("top", "arcade").splitlines()[-1].startswith("1 player, version ")
     assert rankcast("submit", "arcade", "ann", "10").startswith("ann still has 4200 (seq ")
     assert rankcast("submit", "arcade", "bob", "-5").startswith("bob now has -5")
     rankcast.settle("arcade", "zoe")
@@ -151,8 +153,10 @@ def test_a_file_imported_again_counts_once_even_where_scores_add_up(rankcast: Ra
     file = tmp_path / "scores.csv"
     file.write_text("player,score,name\n" + "".join(f"p{i % 700},{i},Player {i % 700}\n" for i in range(2500)))
     expected = {f"p{p}": sum(i for i in range(2500) if i % 700 == p) for p in range(700)}
-    for _ in range(2):
-        assert rankcast("import", str(file), "--board", "added").startswith("2,500 lines taken in ")
+    told = [rankcast("import", str(file), "--board", "added") for _ in range(2)]
+    assert all(each.startswith("2,500 lines taken in ") for each in told)
+    assert "2,500 new, 0 known from before; 2,500 changed a standing; 0 bad" in told[0]
+    assert "0 new, 2,500 known from before; 0 changed a standing; 0 bad" in told[1]
     rankcast.settle("added", "zoe")
     assert rankcast.scores("added") == {**expected, "zoe": 0}
 

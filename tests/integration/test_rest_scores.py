@@ -400,9 +400,10 @@ async def test_a_key_is_by_caller_board_and_row(node: Node, shared: HeldStack, b
         await put_board(node, name, operator="sum", writes="player")
     key = {"Idempotency-Key": "k"}
     rows = [{"player": "ada", "score": 1}, {"player": "ada", "score": 1}]
-    for _ in range(2):
+    for repeated in (None, True):
         answer = await node.http.post(f"/v1/boards/{board}/scores/batch", json=rows, headers=key)
-        assert [one["best"] for one in answer.json()["results"]] == [1, 2]
+        results = answer.json()["results"]
+        assert [(one["best"], one.get("repeated")) for one in results] == [(1, repeated), (2, repeated)]
     other = await node.http.post(f"/v1/boards/{board}.2/scores", json=rows[0], headers=key)
     assert other.json()["best"] == 1
     player = shared.headers("player", "ada") | key

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.scores import answer, check_name, may_submit, parse
+from api.scores import answer, check_name, may_submit, parse, row_answer
 from realtime.core.errors import FieldInvalid, Forbidden, IdInvalid, ScoreColumns
 from realtime.core.fold import Outcome
 from realtime.core.identity import Principal, Role
@@ -109,3 +109,9 @@ def test_an_answer_writes_integers_as_the_wire_has_them() -> None:
         "seq": 9,
     }
     assert answer(Outcome("ada", (1, 2), (3, 4), False, 9))["best"] == [3, 4]
+
+
+def test_a_row_that_was_taken_before_says_so_and_one_alone_is_answered_as_the_first_was() -> None:
+    first, again = (Outcome("ada", (7,), (7,), True, 9, repeated=repeated) for repeated in (False, True))
+    assert row_answer(first) == answer(first) == answer(again)
+    assert row_answer(again) == answer(first) | {"repeated": True}

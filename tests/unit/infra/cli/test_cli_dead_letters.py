@@ -60,4 +60,4 @@ def test_none_is_said_aside(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_redrive_says_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
     request, result = run(monkeypatch, {"rows": 1200, "moved": 1, "dropped": 2}, "redrive")
     assert (request.method, request.url.path) == ("POST", "/v1/dead-letters/redrive")
-    assert result.stdout == "1,200 rows set free, 1 messages put back, 2 thrown away as copies\n"
+    assert result.stdout == "1,200 rows set free, 1 message put back, 2 thrown away as copies\n"

@@ -73,6 +73,17 @@ async def test_every_line_is_counted_by_what_became_of_it() -> None:
     assert sorted(bad) == [(3, "no JSON"), (4, "a score must be an integer (score_not_integer)")]
 
 
+class Known(Board):
+    def answer(self, row: dict[str, Any] | None) -> dict[str, Any]:
+        return super().answer(row) | ({"repeated": True} if row is not None and row["score"] > 1 else {})
+
+
+async def test_what_was_taken_before_is_known_and_changes_nothing() -> None:
+    task, _ = work(Known())
+    tally = await task.run(chunks(lines(0, 1, 2, 3, 4), "scores.csv", size=2))
+    assert (tally.taken, tally.known, tally.improved) == (5, 3, 1)
+
+
 async def test_no_more_batches_are_on_their_way_than_asked_for() -> None:
     board = Board()
     task, _ = work(board, in_flight=3)

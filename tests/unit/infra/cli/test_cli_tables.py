@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from infra.cli.tables import arrow, board_table, clock, shown
+from infra.cli.tables import arrow, board_table, clock, counted, shown
 from realtime.client.reducer import Entry
 
 DOCUMENT: dict[str, Any] = {
@@ -20,6 +20,13 @@ def printed(width: int = 80, **arguments: Any) -> str:
     with console.capture() as capture:
         console.print(board_table(DOCUMENT, **arguments))
     return capture.get()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 players"), (1, "1 player"), (2, "2 players"), (1_500, "1,500 players")]
+)
+def test_one_of_something_is_not_many(number: int, text: str) -> None:
+    assert counted(number, "player") == text
 
 
 @pytest.mark.parametrize(

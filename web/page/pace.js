@@ -9,7 +9,7 @@
  */
 
 const FRAME_MS = 1000 / 60;
-/** A display as slow as this, or one that saves power, is no reason; what is slower still, is. */
+/** A display that never was quicker than this is no reason; what is slower still, is. */
 const SLOWEST_FRAME_MS = 1000 / 30;
 /** A frame that took as many times the best one is late: it is whole frames that are missed, give or take what clocks are off. */
 const LATE = 1.4;

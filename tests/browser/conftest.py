@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,7 @@ from playwright.async_api import async_playwright
 from infra.local.valkey import EmbeddedValkey
 from infra.migrations import migrate
 from infra.settings import Settings
+from tests.browser.serving import service
 from tests.harness import Stack
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from infra.local.issuer import LocalIssuer
     from infra.local.postgres import EmbeddedPostgres
+    from tests.harness import Node
 
 # The same engine without windows and tabs around it spends half as much on each page.
 _BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
@@ -107,7 +110,7 @@ def shared_stack(
     issuer: LocalIssuer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
-    """One for all tests of a module that only look: a database and a Valkey each cost more than what they look at."""
+    """One for tests of a module that disturb each other in nothing: a database and a Valkey each cost more than many a test."""
     name = f"shared_{Path(request.path).stem}"
     postgres.create_database(name)
     url = postgres.url_of(name)
@@ -116,6 +119,22 @@ def shared_stack(
         yield Stack(
             Settings(database_url=url, redis_url=valkey.url, issuer=issuer.issuer, jwks_url=issuer.jwks_url), issuer
         )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(shared_stack: Stack) -> AsyncIterator[Node]:
+    """A service for tests that change nothing, or nothing but a `board` of their own."""
+    async with service(shared_stack) as node:
+        yield node
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def board() -> str:
+    """The name of one that no other test has."""
+    return f"board-{next(_numbers)}"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

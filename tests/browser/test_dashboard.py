@@ -9,12 +9,10 @@ import pytest_asyncio
 from playwright.async_api import async_playwright
 
 from tests.browser.conftest import FLAGS
-from tests.browser.serving import CONTEST, contest, create, service, submit
+from tests.browser.serving import CONTEST, contest, create, submit
 from tests.harness import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.browser.conftest import Opens
     from tests.harness import Node, Stack
 
@@ -24,17 +22,26 @@ DEEP = 160
 """More players than a table shows."""
 
 
+async def fill(stack: Stack, node: Node, board: str) -> None:
+    """Make a board of many: p000 leads, each next one has ten points less."""
+    await create(node, board, {"title": "Arcade", "columns": [{"name": "points"}]})
+    rows = [{"player": f"p{place:03}", "score": 10_000 - 10 * place, "name": f"Name {place}"} for place in range(DEEP)]
+    await submit(node, board, *rows)
+    await stack.settled()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def crowd(shared_stack: Stack, shared: Node) -> Node:
+    """A board of many, which nobody changes and a page shows by itself: it is the first by name."""
+    await fill(shared_stack, shared, "arcade")
+    return shared
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def crowd(stack: Stack) -> AsyncIterator[Node]:
-    """A board of many: p000 leads, each next one has ten points less."""
-    async with service(stack) as node:
-        await create(node, "arcade", {"title": "Arcade", "columns": [{"name": "points"}]})
-        rows = [
-            {"player": f"p{place:03}", "score": 10_000 - 10 * place, "name": f"Name {place}"} for place in range(DEEP)
-        ]
-        await submit(node, "arcade", *rows)
-        await stack.settled()
-        yield node
+async def own(shared_stack: Stack, shared: Node, board: str) -> str:
+    """Such a board for one test."""
+    await fill(shared_stack, shared, board)
+    return board
 
 
 async def texts(screen: Any, selector: str) -> list[str]:
@@ -89,38 +96,38 @@ async def test_who_is_beyond_the_table_is_found_by_name_and_by_id(crowd: Node, o
         assert await page.locator("[role=option]").count() == 0
 
 
-async def test_what_it_takes_to_pass_is_what_passes(crowd: Node, open_page: Opens) -> None:
-    async with open_page(f"{crowd.url}/?watch=p120") as screen:
+async def test_what_it_takes_to_pass_is_what_passes(shared: Node, own: str, open_page: Opens) -> None:
+    async with open_page(f"{shared.url}/?board={own}&watch=p120") as screen:
         page = screen.page
         await page.locator(".ahead .takes", has_text="11 more points to pass").wait_for()
         assert await texts(screen, ".neighbour .name") == ["Name 119", "Name 120", "Name 121"]
         assert await page.inner_text("#standing-of") == "of 160 · top 76\u202f%"
-        await submit(crowd, "arcade", {"player": "p120", "score": 8811})
+        await submit(shared, own, {"player": "p120", "score": 8811})
         await page.locator("#standing-rank", has_text="120th").wait_for()
         assert await texts(screen, ".neighbour .name") == ["Name 118", "Name 120", "Name 119"]
         await page.locator("#plot[aria-label*='Name 120 from 121 to 120']").wait_for()
         assert await page.locator("#plot .curve.chosen").count() == 1
 
 
-async def test_what_happens_is_told_one_after_the_other(crowd: Node, open_page: Opens) -> None:
-    async with open_page(crowd.url) as screen:
+async def test_what_happens_is_told_one_after_the_other(shared: Node, own: str, open_page: Opens) -> None:
+    async with open_page(f"{shared.url}/?board={own}") as screen:
         page = screen.page
         await page.locator(".body .row").nth(99).wait_for()
-        await submit(crowd, "arcade", {"player": "p001", "score": 50_000})
+        await submit(shared, own, {"player": "p001", "score": 50_000})
         await page.locator("#happenings .words", has_text="Name 1 takes the lead from Name 0").wait_for()
-        await submit(crowd, "arcade", {"player": "p030", "score": 9955})
+        await submit(shared, own, {"player": "p030", "score": 9955})
         await page.locator("#happenings .words", has_text="Name 30 enters the top 10").wait_for()
-        await submit(crowd, "arcade", {"player": "p150", "score": 9200})
+        await submit(shared, own, {"player": "p150", "score": 9200})
         told = page.locator("#happenings .words", has_text="Name 150 comes in at")
         await told.wait_for()
         await told.click()
         await page.locator("#standing-name", has_text="Name 150").wait_for()
 
 
-async def test_the_way_from_a_score_to_the_screen_is_measured(crowd: Node, open_page: Opens) -> None:
-    async with open_page(crowd.url) as screen:
+async def test_the_way_from_a_score_to_the_screen_is_measured(shared: Node, own: str, open_page: Opens) -> None:
+    async with open_page(f"{shared.url}/?board={own}") as screen:
         await screen.page.locator(".body .row").nth(99).wait_for()
-        await submit(crowd, "arcade", {"player": "p001", "score": 50_000})
+        await submit(shared, own, {"player": "p001", "score": 50_000})
         delay = screen.page.locator("#delay", has_text=" ms")
         await delay.wait_for()
         assert 0 < float((await delay.inner_text()).removesuffix(" ms").replace(",", "")) < 20_000
@@ -129,9 +136,9 @@ async def test_the_way_from_a_score_to_the_screen_is_measured(crowd: Node, open_
         assert "WebSocket" in await panel.inner_text()
 
 
-async def test_a_link_brings_back_what_was_seen(crowd: Node, open_page: Opens) -> None:
-    await create(crowd, "other", {"title": "Other", "columns": [{"name": "points"}]})
-    await submit(crowd, "other", {"player": "ann", "score": 1})
+async def test_a_link_brings_back_what_was_seen(crowd: Node, board: str, open_page: Opens) -> None:
+    await create(crowd, board, {"title": "Other", "columns": [{"name": "points"}]})
+    await submit(crowd, board, {"player": "ann", "score": 1})
     link = "?board=arcade&watch=p003,p120&focus=p003&q=name%207&theme=dark"
     async with open_page(f"{crowd.url}/{link}") as screen:
         page = screen.page
@@ -222,17 +229,18 @@ async def test_a_page_with_a_scrollbar_is_as_wide_as_what_the_scrollbar_leaves(
         await shown.close()
 
 
-async def test_a_contest_is_played_without_an_error_at_any_size(stack: Stack, open_page: Opens) -> None:
+async def test_a_contest_is_played_without_an_error_at_any_size(
+    shared_stack: Stack, shared: Node, board: str, open_page: Opens
+) -> None:
     scores = contest()[:600]
-    async with service(stack) as node:
-        await create(node, "harbin", CONTEST)
-        watched = [scores[0]["player"], scores[1]["player"]]
-        async with open_page(f"{node.url}/?watch={','.join(watched)}") as screen:
-            for start, size in ((0, (390, 844)), (200, (1440, 900)), (400, (2560, 1440))):
-                await screen.page.set_viewport_size({"width": size[0], "height": size[1]})
-                for turn in range(start, start + 200, 20):
-                    await submit(node, "harbin", *scores[turn : turn + 20])
-            await stack.settled()
-            top = (await node.http.get("/v1/boards/harbin/top?limit=100")).json()
-            await screen.until_players(*(entry["player"] for entry in top["entries"]))
-            assert await screen.page.locator("#plot .curve").count() == 2
+    await create(shared, board, CONTEST)
+    watched = [scores[0]["player"], scores[1]["player"]]
+    async with open_page(f"{shared.url}/?board={board}&watch={','.join(watched)}") as screen:
+        for start, size in ((0, (390, 844)), (200, (1440, 900)), (400, (2560, 1440))):
+            await screen.page.set_viewport_size({"width": size[0], "height": size[1]})
+            for turn in range(start, start + 200, 20):
+                await submit(shared, board, *scores[turn : turn + 20])
+        await shared_stack.settled()
+        top = (await shared.http.get(f"/v1/boards/{board}/top?limit=100")).json()
+        await screen.until_players(*(entry["player"] for entry in top["entries"]))
+        assert await screen.page.locator("#plot .curve").count() == 2

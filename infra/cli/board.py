@@ -152,9 +152,24 @@ async def _show(service: Service, name: str) -> dict[str, Any]:
 def delete(service: Service, name: str, yes: bool) -> None:
     """Delete a board and all its scores. There is no way back."""
     if not yes:
-        click.confirm(f"Delete board {name} and all its scores?", abort=True)
+        # Nobody is asked about a board that is not there.
+        asyncio.run(_show(service, name))
+        _ask_whether_it_is_meant(name)
     asyncio.run(_delete(service, name))
     click.echo(f"board {name} deleted")
+
+
+def _ask_whether_it_is_meant(name: str) -> None:
+    try:
+        meant = click.confirm(f"Delete board {name} and all its scores?")
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        # The question ends without a line's end.
+        click.echo()
+        raise click.ClickException(f"nobody answers, board {name} is kept: --yes deletes it without asking") from abort
+    if not meant:
+        raise click.ClickException(f"board {name} is kept")
 
 
 async def _delete(service: Service, name: str) -> None:

@@ -63,14 +63,16 @@ def read_ndjson(file: BinaryIO, parse: Callable[[dict[str, Any]], Row]) -> Itera
 
 
 def read_csv(file: BinaryIO, columns: Sequence[str]) -> Iterator[Line]:
-    """The records of a CSV file whose first line names the fields. Raises FileUnfit when it names too few."""
+    """The records of a CSV file whose first line names the fields. Raises FileUnfit when it names too few, or is none."""
     source = _Source(file)
     records = csv.reader(_Decoded(source), strict=True)
     try:
-        header = [field.strip() for field in next(records, [])]
+        header = [field.strip() for field in next(filter(_says_something, records), [])]
     except (LineBad, csv.Error) as error:
-        raise FileUnfit(f"line 1: {error}") from error
-    parse = _csv_parser(header, columns)
+        raise FileUnfit(f"line {source.number}: {error}") from error
+    if not header:
+        raise FileUnfit("the file has no lines")
+    parse = _csv_parser(header, columns, source.number)
     while True:
         first = source.number + 1
         try:
@@ -85,6 +87,10 @@ def read_csv(file: BinaryIO, columns: Sequence[str]) -> Iterator[Line]:
         else:
             if row is not None:
                 yield Line(first, source.end, row)
+
+
+def _says_something(record: Sequence[str]) -> bool:
+    return any(map(str.strip, record))
 
 
 def json_parser(columns: Sequence[str]) -> Callable[[dict[str, Any]], Row]:
@@ -126,13 +132,13 @@ def _json_score(document: dict[str, Any], columns: Sequence[str]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _csv_parser(header: Sequence[str], columns: Sequence[str]) -> Callable[[list[str]], Row]:
-    """What makes a row of a record under this header."""
+def _csv_parser(header: Sequence[str], columns: Sequence[str], number: int) -> Callable[[list[str]], Row]:
+    """What makes a row of a record under this header, which is the line of this number."""
     places = {field: place for place, field in enumerate(header)}
     if len(columns) == 1 and "score" in places:
         columns = ["score"]
     if missing := [field for field in ("player", *columns) if field not in places]:
-        raise FileUnfit(f"line 1 must name the fields player, {', '.join(columns)}: there is no {missing[0]!r}")
+        raise FileUnfit(f"line {number} must name the fields player, {', '.join(columns)}: there is no {missing[0]!r}")
     player, values = places["player"], [(column, places[column]) for column in columns]
     name = places.get("name")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ WORDS = {
     Examples:
       rankcast watch demo
       rankcast watch demo --limit 25
+      rankcast watch demo > states.txt                             each state as text, one below the other
       rankcast watch demo --json | jq -r '.entries[0].player'      who leads, whenever it changes
     """,
 )
@@ -57,7 +59,10 @@ WORDS = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each state of the board.")
 @with_service
 def watch(service: Service, *, board: str, limit: str, as_json: bool) -> None:
-    """Watch the best of BOARD as they change, until Ctrl-C. A lost connection comes back by itself."""
+    """Watch the best of BOARD as they change, until Ctrl-C. A lost connection comes back by itself.
+
+    In a pipe or a file each state is text of its own, below the one before.
+    """
     with suppress(KeyboardInterrupt):
         asyncio.run(_watch(service, board, int(limit), as_json))
 
@@ -73,8 +78,10 @@ async def _watch(service: Service, board: str, limit: int, as_json: bool) -> Non
     async with connect(service.url, token) as live, aclosing(live.top(board, limit)) as states:
         if as_json:
             await _print_lines(states)
-        else:
+        elif sys.stdout.isatty():
             await _show(document, live, states)
+        else:
+            await _print_blocks(document, live, states)
 
 
 async def _print_lines(states: AsyncIterator[State]) -> None:
@@ -87,6 +94,17 @@ async def _print_lines(states: AsyncIterator[State]) -> None:
             "entries": [{"rank": entry.rank, **row} for entry, row in zip(state.entries, state.rows, strict=True)],
         }
         click.echo(orjson.dumps(line).decode())
+
+
+async def _print_blocks(document: dict[str, Any], live: Live, states: AsyncIterator[State]) -> None:
+    """Each state as text of its own: a pipe or a file has no screen to draw on again."""
+    view, console = _View(document, live), Console(color_system=None)
+    async for state in states:
+        view.take(state)
+        with console.capture() as block:
+            console.print(view.render())
+        # Each is written at once.
+        click.echo(block.get())
 
 
 async def _show(document: dict[str, Any], live: Live, states: AsyncIterator[State]) -> None:

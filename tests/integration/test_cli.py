@@ -49,9 +49,9 @@ class Rankcast:
     def __init__(self, service: Stack) -> None:
         self._service = service
 
-    def run(self, *arguments: str) -> Result:
+    def run(self, *arguments: str, answer: str | None = None) -> Result:
         environ = {"RANKCAST_DATA_DIR": str(self._service.plan.data_dir)}
-        return CliRunner().invoke(cli, arguments, env=environ)
+        return CliRunner().invoke(cli, arguments, input=answer, env=environ)
 
     def __call__(self, *arguments: str) -> str:
         """What it prints on standard output; it must succeed."""
@@ -115,8 +115,24 @@ def test_a_board_is_not_overwritten_by_accident(rankcast: Rankcast) -> None:
 
 def test_a_board_is_deleted_only_by_who_means_it(rankcast: Rankcast) -> None:
     rankcast.board("kept")
-    assert rankcast.run("board", "delete", "kept").exit_code == 1
+    unanswered = rankcast.run("board", "delete", "kept")
+    assert unanswered.exit_code == 1
+    assert "Error: nobody answers, board kept is kept: --yes deletes it without asking\n" in unanswered.output
+    assert "Error: board kept is kept\n" in rankcast.run("board", "delete", "kept", answer="n\n").output
     assert orjson.loads(rankcast("board", "show", "kept"))["board"] == "kept"
+
+
+@pytest.mark.parametrize("option", [(), ("--yes",)])
+def test_nobody_is_asked_about_a_board_that_is_not_there(rankcast: Rankcast, option: tuple[str, ...]) -> None:
+    result = rankcast.run("board", "delete", "nosuch", *option)
+    assert refusal(result) == "there is no board 'nosuch' (board_unknown)"
+    assert result.output == ""
+
+
+def test_who_means_it_deletes_a_board_by_saying_so(rankcast: Rankcast) -> None:
+    rankcast.board("meant")
+    assert rankcast.run("board", "delete", "meant", answer="y\n").output.endswith("board meant deleted\n")
+    assert "board_unknown" in refusal(rankcast.run("board", "show", "meant"))
 
 
 def test_a_score_is_submitted_and_stands_in_the_top(rankcast: Rankcast) -> None:
@@ -283,11 +299,19 @@ def test_migrating_a_folder_needs_no_service() -> None:
         assert again.stdout == "nothing to do: the schema is the newest\n"
 
 
-class Watching:
-    """`rankcast watch … --json` as a process of its own."""
+@pytest.mark.parametrize("name", ["empty.csv", "empty.ndjson"])
+def test_an_empty_file_is_called_empty(rankcast: Rankcast, tmp_path: Path, name: str) -> None:
+    rankcast.board(f"no-{name}")
+    file = tmp_path / name
+    file.write_text("\n \n")
+    assert refusal(rankcast.run("import", str(file), "--board", f"no-{name}")) == "the file has no lines"
 
-    def __init__(self, service: Stack, board: str) -> None:
-        command = [RANKCAST, "watch", board, "--json", "--data-dir", str(service.plan.data_dir)]
+
+class Watching:
+    """`rankcast watch` as a process of its own whose output is a pipe."""
+
+    def __init__(self, service: Stack, board: str, *options: str) -> None:
+        command = [RANKCAST, "watch", board, *options, "--data-dir", str(service.plan.data_dir)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:
@@ -305,6 +329,16 @@ class Watching:
                 return state
         raise AssertionError(self.process.stderr.read())
 
+    def block(self) -> list[str]:
+        """The next state as text, to the line of its version, without the spaces at the ends of lines."""
+        lines: list[str] = []
+        for line in self.process.stdout:
+            if line.strip() or lines:
+                lines.append(line.rstrip())
+            if "version" in line:
+                return lines
+        raise AssertionError(self.process.stderr.read())
+
     def end(self) -> tuple[int, str]:
         os.kill(self.process.pid, signal.SIGINT)
         _, said = self.process.communicate(timeout=TIMEOUT)
@@ -313,7 +347,7 @@ class Watching:
 
 def test_a_board_is_watched_while_it_moves_until_ctrl_c(rankcast: Rankcast, service: Stack) -> None:
     rankcast.board("watched")
-    with Watching(service, "watched") as watching:
+    with Watching(service, "watched", "--json") as watching:
         watching.until([])
         rankcast("submit", "watched", "ann", "5")
         watching.until(["ann"])
@@ -323,12 +357,28 @@ def test_a_board_is_watched_while_it_moves_until_ctrl_c(rankcast: Rankcast, serv
         assert watching.end() == (0, "")
 
 
-def test_a_reader_that_leaves_a_pipe_ends_the_command_quietly(rankcast: Rankcast, service: Stack) -> None:
-    rankcast.board("piped")
-    with Watching(service, "piped") as watching:
-        watching.until([])
+def test_in_a_pipe_each_state_is_text_at_once(rankcast: Rankcast, service: Stack) -> None:
+    rankcast.board("told", "--title", "Told of it")
+    with Watching(service, "told") as watching:
+        title, heads, _, foot = watching.block()
+        assert (title, heads.split()) == ("Told of it", ["#", "player", "score"])
+        assert foot.startswith("live   0 players, version ")
+        rankcast("submit", "told", "ann", "4200", "--name", "Ann")
+        block = watching.block()
+        assert block[2].split()[-2:] == ["Ann", "4,200"]
+        assert block[-1].startswith("live   1 player, version ")
+        assert watching.end() == (0, "")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_leaves_a_pipe_ends_the_command_quietly(
+    rankcast: Rankcast, service: Stack, options: tuple[str, ...]
+) -> None:
+    rankcast.board(f"piped{len(options)}")
+    with Watching(service, f"piped{len(options)}", *options) as watching:
+        watching.process.stdout.readline()
         watching.process.stdout.close()
-        rankcast("submit", "piped", "ann", "5")
+        rankcast("submit", f"piped{len(options)}", "ann", "5")
         assert watching.process.wait(TIMEOUT) == 1
         assert watching.process.stderr.read() == ""
 

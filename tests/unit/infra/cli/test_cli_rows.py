@@ -127,7 +127,7 @@ def test_a_csv_line_longer_than_the_limit_is_bad_and_not_the_next() -> None:
     assert lines[1].row == {"player": "b", "score": 2}
 
 
-@pytest.mark.parametrize("content", [b"", b"name,score\n", b"player,solved\n", b"a;b\n", b"\xff\n"])
+@pytest.mark.parametrize("content", [b"name,score\n", b"player,solved\n", b"a;b\n", b"\xff\n"])
 def test_a_csv_file_whose_first_line_names_too_little_is_refused(content: bytes) -> None:
     with pytest.raises(FileUnfit, match="line 1"):
         from_csv(content, TWO)
@@ -145,3 +145,16 @@ def test_lines_are_read_as_they_are_asked_for() -> None:
     lines = read_ndjson(file, json_parser(ONE))
     next(lines)
     assert file.read_lines < 3
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b" \n\t\n"])
+def test_a_file_without_a_word_has_no_lines(content: bytes) -> None:
+    with pytest.raises(FileUnfit, match=r"^the file has no lines$"):
+        from_csv(content, ONE)
+
+
+def test_blank_lines_before_the_first_are_passed_over() -> None:
+    (line,) = from_csv(b"\n \nplayer,score\nann,1\n", ONE)
+    assert (line.number, line.row) == (4, {"player": "ann", "score": 1})
+    with pytest.raises(FileUnfit, match=r"^line 2 must name the fields player, score: there is no 'player'$"):
+        from_csv(b"\nname,score\n", ONE)

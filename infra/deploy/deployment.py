@@ -208,7 +208,10 @@ class Deployment:
     def _put_site(self, bucket: str) -> None:
         files = site.site()
         self._shell.tell(f"web files: version {files.version}, {len(files.files)} files, {files.size:,} bytes")
-        Store(self._account.client("s3"), bucket).put_site(files.files, files.version, lambda _: None)
+        store = Store(self._account.client("s3"), bucket)
+        store.put_site(files.files, files.version, lambda _: None)
+        for old in store.mark(files.version):
+            self._shell.tell(f"web files: version {old} is in use no more, and gone")
 
     def _stacks(self, region: str) -> Stacks:
         client: Any = self._account.client("cloudformation", region)

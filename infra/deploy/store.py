@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 from infra.deploy.account import asking, refusal
 from infra.deploy.errors import AccountRefused
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
     from infra.deploy.site import SiteFile
     from infra.deploy.templates import Packed
 
+KEPT: Final = timedelta(days=30)
+"""How long a page that was loaded before a deployment still finds the files that it names."""
 _PAGES = 200
+_AT_ONCE = 1000
+_MARKS = "deployed/"
 
 
 class Store:
@@ -75,14 +81,41 @@ class Store:
                     )
             tell(file)
 
+    def mark(self, version: str, kept: timedelta = KEPT) -> list[str]:
+        """Note that a version of the site is the one in use; take away those that have not been for longer than `kept`.
+
+        All times are the bucket's own. Returns the versions that went.
+        """
+        with asking(f"object {_MARKS}{version}"):
+            self._client.put_object(Bucket=self.bucket, Key=f"{_MARKS}{version}", Body=b"")
+        marks = sorted(self._objects(_MARKS), key=lambda one: (one["LastModified"], one["Key"] == _MARKS + version))
+        gone = [
+            one["Key"].removeprefix(_MARKS)
+            for one, successor in pairwise(marks)
+            if marks[-1]["LastModified"] - successor["LastModified"] > kept
+        ]
+        for old in gone:
+            # The mark last: what was left half-way is found again.
+            self._remove([*sorted(self._keys(f"web/{old}/")), f"{_MARKS}{old}"])
+        return gone
+
+    def _remove(self, keys: list[str]) -> None:
+        for start in range(0, len(keys), _AT_ONCE):
+            names = [{"Key": key} for key in keys[start : start + _AT_ONCE]]
+            with asking(f"bucket {self.bucket}"):
+                self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": names, "Quiet": True})
+
     def _keys(self, prefix: str) -> set[str]:
-        keys: set[str] = set()
+        return {one["Key"] for one in self._objects(prefix)}
+
+    def _objects(self, prefix: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
         token: dict[str, str] = {}
         for _ in range(_PAGES):
             with asking(f"bucket {self.bucket}"):
                 page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **token)
-            keys |= {one["Key"] for one in page.get("Contents", [])}
+            found += page.get("Contents", [])
             if not page.get("IsTruncated"):
                 break
             token = {"ContinuationToken": page["NextContinuationToken"]}
-        return keys
+        return found

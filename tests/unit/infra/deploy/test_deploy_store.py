@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,22 @@ def test_of_a_site_what_never_changes_is_sent_once_and_the_rest_each_time(store:
     assert body(s3, store, "web/v1/a.js") == b"a1"
     assert s3.head_object(Bucket=store.bucket, Key="web/v1/a.js")["CacheControl"] == FOR_EVER
     assert told == ["web/v1/a.js", "index.html"] * 2
+
+
+def test_a_version_of_the_site_goes_when_it_was_not_in_use_for_long(store: Store, s3: Any) -> None:
+    def there() -> set[str]:
+        return {one["Key"] for one in s3.list_objects_v2(Bucket=store.bucket)["Contents"]}
+
+    for version in ("v1", "v2", "v1", "v3"):
+        store.put_site([SiteFile(f"web/{version}/a.js", b"a", "text/javascript", FOR_EVER)], version, lambda _: None)
+        assert store.mark(version) == []
+    assert there() == {
+        name for version in ("v1", "v2", "v3") for name in (f"deployed/{version}", f"web/{version}/a.js")
+    }
+    # Used once more, v2 is the last that was; the others have been out of use for longer than no time at all.
+    assert sorted(store.mark("v2", kept=timedelta(seconds=-1))) == ["v1", "v3"]
+    assert there() == {"deployed/v2", "web/v2/a.js"}
+    assert store.mark("v2", kept=timedelta(seconds=-1)) == []
 
 
 def test_a_bucket_that_there_is_not_is_named(s3: Any, tmp_path: Path) -> None:

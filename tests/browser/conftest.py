@@ -86,6 +86,11 @@ class Screen:
     async def until_status(self, text: str) -> None:
         await self.page.locator("#status .text", has_text=text).wait_for()
 
+    async def until_version(self, version: str) -> None:
+        """Return when the table is at this one (`epoch/version`)."""
+        at = "document.getElementById('table').dataset.version"
+        await self.page.wait_for_function(f"(wanted) => {at} === wanted", arg=version)
+
     async def until_players(self, *players: str) -> None:
         """Return when exactly these stand there, in this order."""
         order = "[...document.querySelectorAll('.body .row')].map((row) => row.dataset.player).join()"

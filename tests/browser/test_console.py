@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from tests.browser.serving import CONTEST, create, submit
 from tests.browser.test_accessible import complaints
@@ -29,14 +30,22 @@ PARTS = ("service", "boards", "players", "dead-letters")
 
 @contextlib.asynccontextmanager
 async def service(stack: Stack) -> AsyncIterator[Node]:
-    """A worker and a node that tell of themselves often, and a board of three."""
+    """A worker and a node that tell of themselves often, a board of three and an empty one."""
     async with stack.worker(beat=0.3), stack.node(beat=0.3) as node:
         await create(node, "harbin", CONTEST)
         teams = {"E10": "Team Ten", "E11": "team eleven", "B2": HOSTILE}
         scores = zip(teams.items(), (5, 4, 3), strict=True)
         rows = [{"player": player, "name": name, "score": [solved, 60]} for (player, name), solved in scores]
         await submit(node, "harbin", *rows)
+        await create(node, "hostile", {"title": HOSTILE, "columns": [{"name": "points"}]})
         await stack.settled()
+        yield node
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(shared_stack: Stack) -> AsyncIterator[Node]:
+    """Such a service for tests that leave its boards as they are."""
+    async with service(shared_stack) as node:
         yield node
 
 
@@ -68,28 +77,30 @@ def row(page: Page, key: str) -> Any:
 # -- who gets in ---------------------------------------------------------------------------------------------------------
 
 
-async def test_only_an_admin_gets_in_and_is_told_why_not(stack: Stack, open_page: Opens) -> None:
+async def test_only_an_admin_gets_in_and_is_told_why_not(shared_stack: Stack, shared: Node, open_page: Opens) -> None:
     refused = lambda problem: "401" in problem or "403" in problem  # noqa: E731 - what the test brings about
-    async with service(stack) as node, open_page(f"{node.url}/console", allowed=refused) as screen:
+    async with open_page(f"{shared.url}/console", allowed=refused) as screen:
         page = screen.page
         note = page.locator("#door-note")
         for token, told in (
             ("no token at all", "This is no token"),
-            (stack.issuer.token("server"), "not an admin's"),
-            (stack.issuer.token("admin", lifetime=-60), "."),
+            (shared_stack.issuer.token("server"), "not an admin's"),
+            (shared_stack.issuer.token("admin", lifetime=-60), "."),
         ):
             await knock(page, token)
             await note.filter(has_text=told).wait_for()
             assert await page.locator("body").get_attribute("data-state") == "out"
             assert await page.evaluate("sessionStorage.length") == 0
-        await knock(page, f"Bearer {stack.issuer.token('admin')}")
+        await knock(page, f"Bearer {shared_stack.issuer.token('admin')}")
         await page.locator("#service h1").wait_for()
 
 
-async def test_the_token_is_in_a_header_and_in_this_tab_and_nowhere_else(stack: Stack, open_page: Opens) -> None:
-    token = stack.issuer.token("admin")
+async def test_the_token_is_in_a_header_and_in_this_tab_and_nowhere_else(
+    shared_stack: Stack, shared: Node, open_page: Opens
+) -> None:
+    token = shared_stack.issuer.token("admin")
     asked: list[Request] = []
-    async with service(stack) as node, open_page(f"{node.url}/console") as screen:
+    async with open_page(f"{shared.url}/console") as screen:
         page = screen.page
         page.on("request", lambda one: asked.append(one))  # noqa: PLW0108 - it wants a function of its own
         await knock(page, token)
@@ -105,7 +116,7 @@ async def test_the_token_is_in_a_header_and_in_this_tab_and_nowhere_else(stack: 
         called = [one for one in asked if "/v1/" in one.url]
         assert {one.headers.get("authorization") for one in called} == {f"Bearer {token}"}
         assert all(token not in one.url for one in asked)
-        assert {one.url.split("/")[2] for one in asked} == {node.url.split("/")[2]}
+        assert {one.url.split("/")[2] for one in asked} == {shared.url.split("/")[2]}
         await page.get_by_role("button", name="Sign out").click()
         await page.get_by_label("Token", exact=True).wait_for()
         assert await page.evaluate("sessionStorage.length") == 0
@@ -114,10 +125,9 @@ async def test_the_token_is_in_a_header_and_in_this_tab_and_nowhere_else(stack: 
         await page.get_by_label("Token", exact=True).wait_for()
 
 
-async def test_a_token_that_is_over_leads_back_to_the_door(stack: Stack, open_page: Opens) -> None:
+async def test_a_token_that_is_over_leads_back_to_the_door(shared_stack: Stack, shared: Node, open_page: Opens) -> None:
     async with (
-        service(stack) as node,
-        inside(stack, open_page, node, allowed=lambda problem: "401" in problem) as screen,
+        inside(shared_stack, open_page, shared, allowed=lambda problem: "401" in problem) as screen,
     ):
         page = screen.page
         # What an ended token is answered with; nobody waits for one to end.
@@ -162,8 +172,8 @@ async def test_a_ranking_that_is_away_is_seen(stack: Stack, open_page: Opens, va
         await screen.page.locator(".tile[data-mood=calm]", has_text="Ranking").wait_for()
 
 
-async def test_a_service_that_does_not_answer_is_said_so(stack: Stack, open_page: Opens) -> None:
-    async with service(stack) as node, inside(stack, open_page, node, allowed=lambda _: True) as screen:
+async def test_a_service_that_does_not_answer_is_said_so(shared_stack: Stack, shared: Node, open_page: Opens) -> None:
+    async with inside(shared_stack, open_page, shared, allowed=lambda _: True) as screen:
         await screen.page.locator("#nodes tbody tr").wait_for()
         await screen.page.context.set_offline(True)
         await screen.page.locator("#as-of", has_text="does not answer").wait_for()
@@ -174,8 +184,10 @@ async def test_a_service_that_does_not_answer_is_said_so(stack: Stack, open_page
 # -- boards --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_board_is_made_edited_and_deleted_by_keyboard_alone(stack: Stack, open_page: Opens) -> None:
-    async with service(stack) as node, inside(stack, open_page, node, "boards") as screen:
+async def test_a_board_is_made_edited_and_deleted_by_keyboard_alone(
+    shared_stack: Stack, shared: Node, open_page: Opens
+) -> None:
+    async with inside(shared_stack, open_page, shared, "boards") as screen:
         page, keys = screen.page, screen.page.keyboard
         await row(page, "harbin").wait_for()
         await page.get_by_role("button", name="New board").focus()
@@ -193,7 +205,7 @@ async def test_a_board_is_made_edited_and_deleted_by_keyboard_alone(stack: Stack
                 await keys.type(text)
         await keys.press("Enter")
         await row(page, "laps").wait_for()
-        made = (await node.http.get("/v1/boards/laps")).json()
+        made = (await shared.http.get("/v1/boards/laps")).json()
         assert made["title"] == "Laps"
         assert made["columns"] == [{"name": "time", "direction": "asc", "decimals": 3}]
         assert made["minimum"] == 500
@@ -206,7 +218,7 @@ async def test_a_board_is_made_edited_and_deleted_by_keyboard_alone(stack: Stack
         await keys.type("Fast laps")
         await keys.press("Enter")
         await row(page, "laps").filter(has_text="Fast laps").wait_for()
-        assert (await node.http.get("/v1/boards/laps")).json() == made | {"title": "Fast laps", "revision": 2}
+        assert (await shared.http.get("/v1/boards/laps")).json() == made | {"title": "Fast laps", "revision": 2}
 
         await page.get_by_role("button", name="Delete Fast laps").focus()
         await keys.press("Enter")
@@ -214,18 +226,19 @@ async def test_a_board_is_made_edited_and_deleted_by_keyboard_alone(stack: Stack
         await keys.type("lap")
         await keys.press("Enter")
         assert await page.locator("#sure-do").is_disabled()
-        assert (await node.http.get("/v1/boards/laps")).status_code == 200
+        assert (await shared.http.get("/v1/boards/laps")).status_code == 200
         await keys.type("s")
         await keys.press("Enter")
         await row(page, "laps").wait_for(state="detached")
-        assert (await node.http.get("/v1/boards/laps")).status_code == 404
-        assert (await node.http.get("/v1/boards/harbin")).status_code == 200
+        assert (await shared.http.get("/v1/boards/laps")).status_code == 404
+        assert (await shared.http.get("/v1/boards/harbin")).status_code == 200
 
 
-async def test_what_the_service_does_not_take_is_said_in_the_form(stack: Stack, open_page: Opens) -> None:
+async def test_what_the_service_does_not_take_is_said_in_the_form(
+    shared_stack: Stack, shared: Node, open_page: Opens
+) -> None:
     async with (
-        service(stack) as node,
-        inside(stack, open_page, node, "boards", allowed=lambda problem: "409" in problem) as screen,
+        inside(shared_stack, open_page, shared, "boards", allowed=lambda problem: "409" in problem) as screen,
     ):
         page = screen.page
         await page.get_by_role("button", name="New board").click()
@@ -238,13 +251,13 @@ async def test_what_the_service_does_not_take_is_said_in_the_form(stack: Stack, 
         await page.locator("#board-save").click()
         await page.locator("#board-note:not(:empty)").wait_for()
         assert await page.locator("#board-dialog").is_visible()
-        assert (await node.http.get("/v1/boards/harbin")).json()["columns"][0]["direction"] == "desc"
+        assert (await shared.http.get("/v1/boards/harbin")).json()["columns"][0]["direction"] == "desc"
         await page.keyboard.press("Escape")
         assert not await page.locator("#board-dialog").is_visible()
 
 
-async def test_a_board_has_one_to_four_columns(stack: Stack, open_page: Opens) -> None:
-    async with service(stack) as node, inside(stack, open_page, node, "boards") as screen:
+async def test_a_board_has_one_to_four_columns(shared_stack: Stack, shared: Node, open_page: Opens) -> None:
+    async with inside(shared_stack, open_page, shared, "boards") as screen:
         page = screen.page
         await page.get_by_role("button", name="New board").click()
         await page.locator("#f-board").fill("wide")
@@ -257,7 +270,7 @@ async def test_a_board_has_one_to_four_columns(stack: Stack, open_page: Opens) -
         await page.locator("#f-public").select_option("no")
         await page.locator("#board-save").click()
         await row(page, "wide").wait_for()
-        made = (await node.http.get("/v1/boards/wide")).json()
+        made = (await shared.http.get("/v1/boards/wide")).json()
         assert [column["name"] for column in made["columns"]] == ["score", "two", "four"]
         assert made["public"] is False
 
@@ -290,19 +303,17 @@ async def test_a_player_is_found_and_taken_off(stack: Stack, open_page: Opens) -
         assert (await row(page, "E11").locator("td").first.inner_text()) == "1"
 
 
-async def test_names_are_shown_as_the_text_that_they_are(stack: Stack, open_page: Opens) -> None:
-    async with service(stack) as node:
-        await create(node, "hostile", {"title": HOSTILE, "columns": [{"name": "points"}]})
-        async with inside(stack, open_page, node, "boards") as screen:
-            page = screen.page
-            assert await row(page, "hostile").locator(".strong").inner_text() == HOSTILE
-            await page.locator("#parts a[href='#players']").click()
-            await page.locator("#player-board").select_option("harbin")
-            assert await row(page, "B2").locator(".strong").inner_text() == HOSTILE
-            await row(page, "B2").get_by_role("button").click()
-            assert await page.inner_text("#sure-title") == f"Remove {HOSTILE}?"
-            assert await page.evaluate("window.taken") is None
-            assert await page.locator("main img, main script, dialog img").count() == 0
+async def test_names_are_shown_as_the_text_that_they_are(shared_stack: Stack, shared: Node, open_page: Opens) -> None:
+    async with inside(shared_stack, open_page, shared, "boards") as screen:
+        page = screen.page
+        assert await row(page, "hostile").locator(".strong").inner_text() == HOSTILE
+        await page.locator("#parts a[href='#players']").click()
+        await page.locator("#player-board").select_option("harbin")
+        assert await row(page, "B2").locator(".strong").inner_text() == HOSTILE
+        await row(page, "B2").get_by_role("button").click()
+        assert await page.inner_text("#sure-title") == f"Remove {HOSTILE}?"
+        assert await page.evaluate("window.taken") is None
+        assert await page.locator("main img, main script, dialog img").count() == 0
 
 
 # -- dead letters --------------------------------------------------------------------------------------------------------
@@ -344,12 +355,14 @@ async def test_what_was_put_aside_is_listed_and_redriven(stack: Stack, open_page
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is missing: make web-tools")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nothing_grave_is_found_in_any_part(stack: Stack, open_page: Opens, scheme: str) -> None:
-    async with service(stack) as node, open_page(f"{node.url}/console", color_scheme=scheme) as screen:
+async def test_nothing_grave_is_found_in_any_part(
+    shared_stack: Stack, shared: Node, open_page: Opens, scheme: str
+) -> None:
+    async with open_page(f"{shared.url}/console", color_scheme=scheme) as screen:
         page = screen.page
         await page.get_by_label("Token", exact=True).wait_for()
         assert await complaints(screen) == []
-        await knock(page, stack.issuer.token("admin"))
+        await knock(page, shared_stack.issuer.token("admin"))
         seen = {"service": "#workers tbody tr", "boards": "#board-list tr", "players": "#player-list tbody tr"}
         for part in PARTS:
             await page.locator(f"#parts a[href='#{part}']").click()
@@ -357,17 +370,16 @@ async def test_nothing_grave_is_found_in_any_part(stack: Stack, open_page: Opens
             assert await complaints(screen) == [], part
             if part == "boards":
                 await page.get_by_role("button", name="Edit Harbin").click()
-                assert await complaints(screen) == []
+                assert await complaints(screen, "dialog[open]") == []
                 await page.keyboard.press("Escape")
                 await page.get_by_role("button", name="Delete Harbin").click()
-                assert await complaints(screen) == []
+                assert await complaints(screen, "dialog[open]") == []
                 await page.keyboard.press("Escape")
 
 
-async def test_a_phone_scrolls_tables_and_not_the_page(stack: Stack, open_page: Opens) -> None:
+async def test_a_phone_scrolls_tables_and_not_the_page(shared_stack: Stack, shared: Node, open_page: Opens) -> None:
     async with (
-        service(stack) as node,
-        inside(stack, open_page, node, viewport={"width": 390, "height": 844}) as screen,
+        inside(shared_stack, open_page, shared, viewport={"width": 390, "height": 844}) as screen,
     ):
         page = screen.page
         for part in PARTS:

@@ -17,10 +17,10 @@ const LATE = 1.4;
 const TOO_MANY = 1 / 3;
 /** It is judged of so much gliding at a time. */
 const STRETCH_MS = 1_500;
-/** A frame counts for no more than this: a single one that took long is no stretch. */
-const LONGEST_FRAME_MS = 100;
+/** A frame counts for no more than this: one or two that took long are no stretch, and five are. */
+const LONGEST_FRAME_MS = 300;
 /** No frame is as long: nobody looked. */
-const AWAY_MS = 1_000;
+const AWAY_MS = 3_000;
 /** Glides that are further apart than this are not judged together. */
 const APART_MS = 5_000;
 export const PAUSE_MS = 10_000;

@@ -154,12 +154,13 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 def open_page(browser: Browser) -> Opens:
     """Opens an address in a fresh context; closing asserts that nothing went wrong in the page.
 
-    `allowed` says of a console error whether the test has brought it about.
+    `allowed` says of a console error whether the test has brought it about. In a page that is `hurried` the test may let
+    time pass, which then runs as ever.
     """
 
     @contextlib.asynccontextmanager
     async def opens(
-        url: str, allowed: Callable[[str], bool] = lambda _: False, **context: Any
+        url: str, allowed: Callable[[str], bool] = lambda _: False, hurried: bool = False, **context: Any
     ) -> AsyncIterator[Screen]:
         opened = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context)
         page = await opened.new_page()
@@ -168,6 +169,8 @@ def open_page(browser: Browser) -> Opens:
         page.on("console", lambda message: message.type == "error" and screen.problems.append(message.text))
         page.on("pageerror", lambda error: screen.problems.append(str(error)))
         await page.add_init_script(_WITNESS)
+        if hurried:
+            await page.clock.install()
         try:
             await page.goto(url)
             yield screen

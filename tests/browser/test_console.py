@@ -26,6 +26,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOSTILE = '<img src=x onerror="window.taken = 1">'
 PARTS = ("service", "boards", "players", "dead-letters")
+LOOKS_EVERY = 2_000
+"""Milliseconds."""
 
 
 @contextlib.asynccontextmanager
@@ -127,12 +129,13 @@ async def test_the_token_is_in_a_header_and_in_this_tab_and_nowhere_else(
 
 async def test_a_token_that_is_over_leads_back_to_the_door(shared_stack: Stack, shared: Node, open_page: Opens) -> None:
     async with (
-        inside(shared_stack, open_page, shared, allowed=lambda problem: "401" in problem) as screen,
+        inside(shared_stack, open_page, shared, allowed=lambda problem: "401" in problem, hurried=True) as screen,
     ):
         page = screen.page
         # What an ended token is answered with; nobody waits for one to end.
         over = {"type": "about:blank", "title": "Unauthorized", "status": 401, "code": "unauthenticated"}
         await page.route("**/v1/status", lambda route: route.fulfill(status=401, json=over))
+        await page.clock.fast_forward(LOOKS_EVERY)
         await page.locator("#door-note", has_text="not taken any more").wait_for()
         assert await page.evaluate("sessionStorage.length") == 0
 
@@ -173,11 +176,13 @@ async def test_a_ranking_that_is_away_is_seen(stack: Stack, open_page: Opens, va
 
 
 async def test_a_service_that_does_not_answer_is_said_so(shared_stack: Stack, shared: Node, open_page: Opens) -> None:
-    async with inside(shared_stack, open_page, shared, allowed=lambda _: True) as screen:
+    async with inside(shared_stack, open_page, shared, allowed=lambda _: True, hurried=True) as screen:
         await screen.page.locator("#nodes tbody tr").wait_for()
         await screen.page.context.set_offline(True)
+        await screen.page.clock.fast_forward(LOOKS_EVERY)
         await screen.page.locator("#as-of", has_text="does not answer").wait_for()
         await screen.page.context.set_offline(False)
+        await screen.page.clock.fast_forward(LOOKS_EVERY)
         await screen.page.locator("#as-of", has_text="told by").wait_for()
 
 

@@ -170,10 +170,12 @@ async def test_the_theme_that_was_chosen_stays(crowd: Node, open_page: Opens) ->
 
 
 async def test_a_wall_shows_nothing_to_be_touched_and_does_not_scroll(crowd: Node, open_page: Opens) -> None:
-    async with open_page(crowd.url, viewport={"width": 1920, "height": 1080}) as screen:
+    async with open_page(crowd.url, hurried=True, viewport={"width": 1920, "height": 1080}) as screen:
         page = screen.page
         await page.locator(".body .row").nth(99).wait_for()
         await page.keyboard.press("f")
+        await page.locator("html.wall:not(.idle)").wait_for()
+        await page.clock.fast_forward(3_500)
         await page.locator("html.wall.idle").wait_for()
         assert page.url == f"{crowd.url}/?wall"
         assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
@@ -243,4 +245,6 @@ async def test_a_contest_is_played_without_an_error_at_any_size(
         await shared_stack.settled()
         top = (await shared.http.get(f"/v1/boards/{board}/top?limit=100")).json()
         await screen.until_players(*(entry["player"] for entry in top["entries"]))
+        # Drawn once a second.
+        await screen.page.locator("#plot .curve").nth(1).wait_for(state="attached")
         assert await screen.page.locator("#plot .curve").count() == 2

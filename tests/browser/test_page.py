@@ -185,10 +185,11 @@ async def test_integers_that_a_browser_would_round_are_exact(shared: Node, board
 
 
 async def test_a_board_that_is_not_there_yet_appears_by_itself(shared: Node, board: str, open_page: Opens) -> None:
-    async with open_page(f"{shared.url}/?board={board}") as screen:
+    async with open_page(f"{shared.url}/?board={board}", hurried=True) as screen:
         notice = screen.page.locator("#notice h2")
         await notice.filter(has_text="There are no boards yet").or_(notice.filter(has_text=f"“{board}”")).wait_for()
         await create(shared, board, CONTEST)
+        await screen.page.clock.fast_forward(4_000)
         await notice.filter(has_text="Nobody has scored yet").wait_for()
         assert await screen.page.inner_text("h1") == "Harbin"
         await submit(shared, board, {"player": "ann", "score": [1, 60]})

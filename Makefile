@@ -46,7 +46,7 @@ web-tools: .emulators/node/.installed  ## what looks at the browser's modules in
 	@touch $@
 
 test: install-dev check  ## style, types, floor plan, then every test on real parts
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -301,9 +301,15 @@ class Players:
             self._plan_others()
 
     def _tell_all(self, topics: Sequence[PlayerTopic]) -> None:
-        """The newest version, to topics of which no pass goes on."""
-        points = [(topic, self._point(topic)) for topic in topics if topic.player in self._moves.watched]
-        self._publish(points, self._moves.version)
+        """The newest version, to topics of which no pass goes on and which were not led to it meanwhile."""
+        moves = self._moves
+        newest = moves.epoch, moves.version
+        points = [
+            (topic, self._point(topic))
+            for topic in topics
+            if topic.player in moves.watched and (topic.point.epoch, topic.point.version) != newest
+        ]
+        self._publish(points, moves.version)
 
     def _publish(self, points: Sequence[tuple[PlayerTopic, PlayerPoint]], version: int) -> None:
         passed = self._passed(

@@ -123,16 +123,16 @@ def _next(value: Value, message: dict[str, Any]) -> Value:
     """What leads on; the reducers raise OutOfStep for a delta from elsewhere, and for a checksum of something else."""
     if isinstance(value, State):
         if message["type"] == "delta":
-            assert message["to"] > message["from"]
+            assert message["to"] > message["from"], message
             return apply_delta(value, message)
         assert message["type"] == "check", message
         assert message["version"] >= value.version
         return apply_check(value, message)
     if message["type"] == "check":
-        assert message["version"] >= value.version
+        assert message["version"] >= value.version, f"{message} after {value}"
         return apply_player_check(value, message)
     assert message["type"] == "rank", message
-    assert message["version"] > message["from"] == value.version
+    assert message["version"] > message["from"] == value.version, f"{message} after {value}"
     after = apply_rank(value, message)
     assert message["moved"] == (0 if value.rank is None or after.rank is None else value.rank - after.rank)
     assert value.player not in after.passed_by

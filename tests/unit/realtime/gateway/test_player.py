@@ -89,6 +89,22 @@ async def test_further_changes_of_ones_own_are_one_frame_when_the_tick_is_over(w
     assert [said(rank, "from", "version") for rank in await viewer.drain()] == [(5, 6)]
 
 
+async def test_what_was_told_before_its_tick_for_one_who_came_back_is_not_told_again(
+    world: World, board: Board
+) -> None:
+    viewer = await watching(world, "p5")
+    for seq in (50, 51):
+        await world.apply(board, ranked("p5", seq, seq=seq))
+    assert [said(rank, "from", "version") for rank in await viewer.drain()] == [(2, 3)]
+    back = world.viewer()
+    await back.watch(Own("p5"), resume=(1, 4))
+    assert [said(rank, "from", "version") for rank in await viewer.drain()] == [(3, 4)]
+    await asyncio.sleep(TICK * 2.5)
+    assert await viewer.drain() == []
+    await world.apply(board, ranked("p5", 52, seq=52))
+    assert [said(rank, "from", "version") for rank in await viewer.drain()] == [(4, 5)]
+
+
 async def test_a_change_of_ones_own_during_a_pass_follows_it_within_a_tick(
     world: World, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ const SLOWEST_FRAME_MS = 1000 / 30;
 /** A frame that took as many times the best one is late: it is whole frames that are missed, give or take what clocks are off. */
 const LATE = 1.4;
 /** The share of late frames that is too many. */
-const TOO_MANY = 1 / 3;
+const TOO_MANY = 1 / 10;
 /** It is judged of so much gliding at a time. */
 const STRETCH_MS = 1_500;
 /** A frame counts for no more than this: one or two that took long are no stretch, and five are. */

@@ -1,6 +1,6 @@
-"""Calls to AWS off the event loop: botocore, on which boto3 stands, in a bounded pool of threads.
+"""Calls to AWS off the event loop: boto3 in a bounded pool of threads.
 
-It is imported where the first client is made: who is not on AWS does not pay for it.
+boto3 is imported where the first client is made: who is not on AWS does not pay for it.
 """
 
 from __future__ import annotations
@@ -65,13 +65,14 @@ def _descriptions() -> Any:
 
 
 def make_client(service: str, settings: Settings, *, threads: int, seconds: float, tries: int, **config: Any) -> Any:
-    """A client for `threads` threads: who is off the loop may call it as it is."""
-    from botocore.config import Config  # noqa: PLC0415 - half a second, for those who are on AWS
-    from botocore.session import Session  # noqa: PLC0415 - likewise
+    """A boto3 client for `threads` threads: who is off the loop may call it as it is."""
+    from boto3.session import Session  # noqa: PLC0415 - half a second, for those who are on AWS
+    from botocore.config import Config  # noqa: PLC0415 - likewise
+    from botocore.session import get_session  # noqa: PLC0415 - likewise
 
-    session = Session()
-    session.register_component("data_loader", _descriptions())
-    return session.create_client(
+    below = get_session()
+    below.register_component("data_loader", _descriptions())
+    return Session(botocore_session=below).client(
         service,
         region_name=settings.aws_region or None,
         endpoint_url=settings.aws_endpoint or None,

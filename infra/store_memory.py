@@ -72,8 +72,9 @@ class MemoryStore:
     """When a player's entry got its seq."""
     profiles: dict[str, Profile] = field(default_factory=dict)
     portrayed: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, tuple[int, str]] = field(default_factory=dict)
     """When a player's picture was asked for."""
+    refused: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """When a player's newest refused picture was asked for, and why it was refused."""
     answers: dict[bytes, Answered] = field(default_factory=dict)
     outbox: dict[int, Waiting] = field(default_factory=dict)
     rebuilding: set[BoardKey] = field(default_factory=set)

@@ -38,6 +38,9 @@ class LineBad(RankcastError):
     code: ClassVar[str] = "line_bad"
 
 
+_NO_LINES: Final = "the file has no lines"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line that is not blank. `end` is how many bytes of the file were read; `row` is None where `problem` says why."""
@@ -49,17 +52,20 @@ class Line:
 
 
 def read_ndjson(file: BinaryIO, parse: Callable[[dict[str, Any]], Row]) -> Iterator[Line]:
-    """The lines of an NDJSON file; `parse` makes a row of each object, or raises LineBad."""
-    source = _Source(file)
+    """The lines of an NDJSON file; `parse` makes a row of each object, or raises LineBad. Raises FileUnfit when there are none."""
+    source, empty = _Source(file), True
     for text in source:
         if text.isspace():
             continue
+        empty = False
         try:
             row = parse(_json_object(text))
         except LineBad as error:
             yield Line(source.number, source.end, None, str(error))
         else:
             yield Line(source.number, source.end, row)
+    if empty:
+        raise FileUnfit(_NO_LINES)
 
 
 def read_csv(file: BinaryIO, columns: Sequence[str]) -> Iterator[Line]:
@@ -71,7 +77,7 @@ def read_csv(file: BinaryIO, columns: Sequence[str]) -> Iterator[Line]:
     except (LineBad, csv.Error) as error:
         raise FileUnfit(f"line {source.number}: {error}") from error
     if not header:
-        raise FileUnfit("the file has no lines")
+        raise FileUnfit(_NO_LINES)
     parse = _csv_parser(header, columns, source.number)
     while True:
         first = source.number + 1

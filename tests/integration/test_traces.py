@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import secrets
 import time
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from tests.xray import XRay, joined, new_trace
 from workers import pictures
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.harness import Node, Stack
@@ -38,6 +40,18 @@ async def submitted(node: Node, header: str, player: str = "ada") -> None:
         "/v1/boards/race/scores", json={"player": player, "score": 5}, headers={"X-Amzn-Trace-Id": header}
     )
     assert answer.status_code == 200
+
+
+@asynccontextmanager
+async def watched(on_queue: Stack, queues: Queues) -> AsyncIterator[tuple[Node, Watcher]]:
+    """A node, the function behind its queue, and a watcher who is shown ada on the board race."""
+    async with on_queue.node() as node, Mapping(queues).running():
+        await node.http.put("/v1/boards/race", json=BOARD)
+        await on_queue.settled()
+        async with Watcher.on(node.live_url, "race", limit=10) as watcher:
+            await submitted(node, "")
+            await watcher.until(lambda watcher: bool(watcher.entries))
+            yield node, watcher
 
 
 async def test_a_submission_is_one_trace_through_the_queue_and_the_function_to_the_frames(
@@ -111,23 +125,18 @@ async def test_a_profile_and_a_removal_are_traced_as_a_score_is(
 ) -> None:
     on_queue = functions_on(stack, queues, monkeypatch, **xray.settings)
     renamed, removed = new_trace(), new_trace()
-    async with on_queue.node() as node, Mapping(queues).running():
-        await node.http.put("/v1/boards/race", json=BOARD)
-        await on_queue.settled()
-        async with Watcher.on(node.live_url, "race", limit=10) as watcher:
-            await submitted(node, "")
-            await watcher.until(lambda watcher: bool(watcher.entries))
-            for trace, method, path, body in (
-                (renamed, "PUT", "/v1/players/ada", {"name": "Ada"}),
-                (removed, "DELETE", "/v1/boards/race/players/ada", None),
-            ):
-                header = {"X-Amzn-Trace-Id": f"Root={trace};Sampled=1"}
-                version = watcher.version
-                assert (await node.http.request(method, path, json=body, headers=header)).status_code == 200
-                await watcher.until(lambda watcher, version=version: watcher.version > version)  # type: ignore[misc]
-                segments = await xray.segments(trace, set(WAY))
-                joined(segments, *WAY)
-                assert segments["request"]["http"]["request"]["method"] == method
+    async with watched(on_queue, queues) as (node, watcher):
+        for trace, method, path, body in (
+            (renamed, "PUT", "/v1/players/ada", {"name": "Ada"}),
+            (removed, "DELETE", "/v1/boards/race/players/ada", None),
+        ):
+            header = {"X-Amzn-Trace-Id": f"Root={trace};Sampled=1"}
+            version = watcher.version
+            assert (await node.http.request(method, path, json=body, headers=header)).status_code == 200
+            await watcher.until(lambda watcher, version=version: watcher.version > version)  # type: ignore[misc]
+            segments = await xray.segments(trace, set(WAY))
+            joined(segments, *WAY)
+            assert segments["request"]["http"]["request"]["method"] == method
 
 
 async def test_an_edit_of_a_board_is_one_trace_to_its_rebuild_and_no_fault(stack: Stack, xray: XRay) -> None:
@@ -156,18 +165,13 @@ async def test_a_picture_is_traced_from_the_function_that_looks_at_it_to_the_fra
     upload = Upload("ada", sha256(PHOTO).hexdigest(), 1_764_100_000_123)
     s3.put_object(Bucket=bucket, Key=upload.key, Body=PHOTO)
     told = {"Records": [{"s3": {"object": {"key": upload.key}}}]}
-    async with on_queue.node() as node, Mapping(queues).running():
-        await node.http.put("/v1/boards/race", json=BOARD)
-        await on_queue.settled()
-        async with Watcher.on(node.live_url, "race", limit=10) as watcher:
-            await submitted(node, "")
-            await watcher.until(lambda watcher: bool(watcher.entries))
-            try:
-                assert await asyncio.to_thread(pictures.handler, told, Context()) == {"shown": 1}
-            finally:
-                await asyncio.to_thread(pictures.KEPT.close)
-            await watcher.until(lambda watcher: "picture" in watcher.entries[0])
-            segments = await xray.segments(trace, {"picture", "send", "apply", "push"})
+    async with watched(on_queue, queues) as (_, watcher):
+        try:
+            assert await asyncio.to_thread(pictures.handler, told, Context()) == {"shown": 1}
+        finally:
+            await asyncio.to_thread(pictures.KEPT.close)
+        await watcher.until(lambda watcher: "picture" in watcher.entries[0])
+        segments = await xray.segments(trace, {"picture", "send", "apply", "push"})
     assert (segments["picture"]["parent_id"], segments["picture"]["name"]) == (parent, "rankcast-pictures")
     joined(segments, "picture", "send", "apply", "push")
 

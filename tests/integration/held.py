@@ -68,6 +68,12 @@ class HeldWatcher(Watcher):
         documents.check_frame(frame)
         return frame
 
+    async def told(self) -> dict[str, Any]:
+        """One frame that is no check, not reduced: of the topics a connection watches, any may be checked any time."""
+        while (frame := await self.raw())["type"] == "check":
+            pass
+        return frame
+
     async def step(self, wanted: str | None = None) -> dict[str, Any]:
         frame = await super().step(wanted)
         documents.check_frame(frame)

@@ -35,14 +35,14 @@ def node(nodes: list[Node]) -> Node:
 async def first(watcher: HeldWatcher, board: str, **view: Any) -> dict[str, Any]:
     """Subscribe; the answer and the state behind it."""
     await watcher.say(op="subscribe", id=1, board=board, **view)
-    answer = await watcher.raw()
+    answer = await watcher.told()
     assert answer["type"] == "subscribed", answer
-    return {**await watcher.raw(), "mode": answer["mode"]}
+    return {**await watcher.told(), "mode": answer["mode"]}
 
 
 async def until(watcher: HeldWatcher, kind: str) -> dict[str, Any]:
     """The next frame of a type."""
-    while (frame := await watcher.raw())["type"] != kind:
+    while (frame := await watcher.told())["type"] != kind:
         pass
     return frame
 
@@ -69,9 +69,9 @@ async def test_me_is_whoever_the_token_names_and_hears_of_its_first_rank(
     await rank_all(node, board, {"ann": 10})
     async with HeldWatcher.talking(node.live_url) as watcher:
         await watcher.say(op="subscribe", id=1, board=board, view="player")
-        assert (await watcher.raw())["code"] == "unauthenticated"
+        assert (await watcher.told())["code"] == "unauthenticated"
         await watcher.say(op="auth", token=shared.issuer.token("player", "eve"))
-        assert (await watcher.raw())["type"] == "authenticated"
+        assert (await watcher.told())["type"] == "authenticated"
         held = await first(watcher, board, view="player", player="me")
         assert (held["topic"], held["rank"], held["of"]) == (f"{board}/player/eve", None, 1)
         await submit(node, board, "eve", 50)
@@ -142,12 +142,12 @@ async def test_frames_are_compressed_once_for_all_and_without_context(node: Node
 async def test_the_end_of_a_token_is_announced_and_it_is_renewed_in_place(shared: HeldStack, node: Node) -> None:
     async with HeldWatcher.talking(node.live_url) as watcher:
         await watcher.say(op="auth", token=shared.issuer.token("player", "ann", lifetime=20))
-        assert (await watcher.raw())["type"] == "authenticated"
-        assert (await watcher.raw())["code"] == "token_expiring"
+        assert (await watcher.told())["type"] == "authenticated"
+        assert (await watcher.told())["code"] == "token_expiring"
         await watcher.say(op="auth", token=shared.issuer.token("player", "ann", lifetime=3600))
-        assert (await watcher.raw())["type"] == "authenticated"
+        assert (await watcher.told())["type"] == "authenticated"
         await watcher.say(op="ping")
-        assert (await watcher.raw())["type"] == "pong"
+        assert (await watcher.told())["type"] == "pong"
 
 
 async def test_with_its_token_a_connection_ends_and_says_that_it_may_come_back(shared: HeldStack, node: Node) -> None:

@@ -99,10 +99,10 @@ async def test_a_player_a_game_server_and_an_admin_of_cognito_may_what_they_are_
     async with HeldWatcher.talking(node.live_url) as watcher:
         await watcher.ask("authenticated", op="auth", token=player["access_token"])
         await watcher.say(op="subscribe", id=1, board=board, view="player", player="me")
-        assert (await watcher.raw())["type"] == "subscribed"
+        assert (await watcher.told())["type"] == "subscribed"
 
         async def ranked() -> bool:
-            frame = await watcher.raw()
+            frame = await watcher.told()
             return frame.get("type") == "rank" and frame["of"] == 2 and frame["rank"] == 2
 
         await eventually(ranked)

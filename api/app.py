@@ -198,6 +198,7 @@ def _hub(settings: Settings, resources: NodeResources, directory: Directory, tas
         resources.identity,
         watch,
         check_every=settings.check_every,
+        patience=settings.subscribe_timeout,
         read_interest=settings.read_interest,
         max_topics=settings.max_topics,
         heartbeat=settings.heartbeat,

@@ -67,6 +67,9 @@ class Settings:
     """At most one frame per topic in this time."""
     heartbeat: int = 25
     check_every: float = 4.0
+    """How often watchers are sent a check, and what was lost is looked for."""
+    subscribe_timeout: float = 4.0
+    """How long a subscription waits for its first state; then the ranking counts as away."""
     read_interest: float = 30.0
     """How long a REST read keeps a board in the node's memory."""
     top_cache: int = 30

@@ -59,6 +59,7 @@ class Hub:
         watch: Watch,
         *,
         check_every: float,
+        patience: float,
         read_interest: float,
         max_topics: int,
         heartbeat: int,
@@ -76,6 +77,7 @@ class Hub:
         self._ended_resyncs = 0
         self._identity = identity
         self._check_every = check_every
+        self._patience = patience
         self._read_interest = read_interest
         self._max_topics = max_topics
         self._heartbeat = heartbeat
@@ -200,7 +202,7 @@ class Hub:
         followed = self._follow(board)
         subscription = self._enrol(connection, followed, view)
         try:
-            async with asyncio.timeout(self._check_every):
+            async with asyncio.timeout(self._patience):
                 await subscription.topic.keeper.ready(subscription.topic)
                 point = (
                     await subscription.topic.keeper.recall(subscription.topic, request.resume)

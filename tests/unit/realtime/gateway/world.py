@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 CHECK = 5.0
+PATIENCE = 3.0
+"""Seconds for which a first state is waited for."""
 INTEREST = 30.0
 ADMIN = Principal("root", "rankcast", Role.ADMIN, 2**40)
 TOPIC = "b/top/10"
@@ -320,6 +322,7 @@ class World:
             self.identity,
             self.watch,
             check_every=CHECK,
+            patience=PATIENCE,
             read_interest=INTEREST,
             max_topics=max_topics,
             heartbeat=25,

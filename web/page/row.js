@@ -17,6 +17,7 @@ const GLOW = { duration: 1800, easing: "ease-out", pseudoElement: "::before" };
 
 export class Row {
   element = cell("row", "row");
+  /** Where it was drawn last, from 0; -1: nowhere. */
   index = -1;
   /** The score is new since the last drawing. */
   scored = false;
@@ -94,8 +95,7 @@ export class Row {
    * @param {number} index its place from 0
    * @param {boolean} leads drawn taller
    */
-  place(index, leads) {
-    this.index = index;
+  stand(index, leads) {
     this.element.classList.toggle("leader", leads);
     if (leads) this.element.dataset.place = String(index);
   }
@@ -110,6 +110,11 @@ export class Row {
   glide(distance, farthest, now) {
     if (this.scored) this.element.classList.add("front");
     this.#motion.displace(distance, farthest, now, this.#rest);
+  }
+
+  /** @param {number} now milliseconds @returns {import("./motion.js").Vector} from where it belongs to where it is drawn */
+  offset(now) {
+    return this.#motion.offset(now);
   }
 
   /** It is where it belongs, at once. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { keepsUp } from "./motion.js";
+
 /** @typedef {import("../client/index.d.ts").Live["status"]} Status */
 
 /**
@@ -55,7 +57,7 @@ export class StatusLight {
 
   /** The board moved. Beats do not pile up: a busy board has a steady pulse. */
   pulse() {
-    if (this.#calm.matches || this.#beat?.playState === "running") return;
+    if (this.#calm.matches || this.#beat?.playState === "running" || !keepsUp(performance.now())) return;
     this.#beat = this.dot.animate(
       [
         { transform: "scale(1)", opacity: 0.5 },

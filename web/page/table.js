@@ -10,6 +10,7 @@ import { keepsUp } from "./motion.js";
 import { Movements } from "./movement.js";
 import { Row, cell } from "./row.js";
 import { sharesOf } from "./share.js";
+import { Sight } from "./sight.js";
 import { widthsOf } from "./widths.js";
 
 /** @typedef {import("../client/index.d.ts").Entry} Entry */
@@ -49,7 +50,7 @@ export class BoardTable {
   #template = "";
   #stamp = "";
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
-
+  #sight;
   #onDrawn;
 
   /**
@@ -63,6 +64,8 @@ export class BoardTable {
     this.#onDrawn = onDrawn;
     this.#head = /** @type {HTMLElement} */ (table.querySelector(".head .row"));
     this.#body = /** @type {HTMLElement} */ (table.querySelector(".body"));
+    this.#sight = new Sight(this.#body, () => /** @type {HTMLElement} */ (table.parentElement));
+    this.#sight.watch(true);
     new ResizeObserver(() => this.#measure()).observe(this.#body);
     this.#body.addEventListener("click", ({ target }) => {
       const player = playerAt(target);
@@ -142,33 +145,63 @@ export class BoardTable {
     const dirty = this.#dirty;
     this.#dirty = false;
     if (dirty) this.#update(now);
-    for (const [player, row] of this.#rows) row.showMovement(this.#movements.of(player, now));
+    else this.#showMovements(now);
     if (dirty) this.#onDrawn(this.#stamp);
+  }
+
+  /** @param {number} now */
+  #showMovements(now) {
+    for (const [player, row] of this.#rows) row.showMovement(this.#movements.of(player, now));
   }
 
   /** @param {number} now */
   #update(now) {
     const fresh = this.#rows.size === 0;
-    const lively = keepsUp(now);
     const before = this.#body.firstElementChild;
+    if (!fresh) this.#sight.look(now, this.#places.height);
     this.#movements.observe(this.#entries, now);
     this.#removeThoseWhoLeft();
     const rows = this.#entries.map((entry) => this.#rowOf(entry, fresh));
     arrange(this.#body, rows.map((row) => row.element));
-    rows.forEach((row, index) => {
-      if (!fresh && row.index !== index) this.#move(row, index, now);
-      if (row.scored && lively) row.glow();
-      else if (row.scored) row.dim();
-      row.scored = false;
-      row.place(index, index < LEADERS);
-    });
+    rows.forEach((row, index) => row.stand(index, index < LEADERS));
     if (this.#reached === null || !this.#rows.has(this.#reached)) this.#reach(this.#entries[0]?.player ?? null);
-    if (!fresh && rows[0] !== undefined && rows[0].element !== before && lively && !this.#calm.matches) rows[0].gleam();
     this.#table.dataset.version = this.#stamp;
     this.#table.classList.toggle("few", rows.length <= LEADERS);
     this.#showShares(rows);
     this.#fitColumns(rows);
+    this.#showMovements(now);
     if (fresh || rows.length <= LEADERS + 1) this.#measure();
+    this.#animate(rows, fresh, now);
+    if (!fresh && rows[0] !== undefined && rows[0].element !== before) this.#greet(rows[0], now);
+  }
+
+  /**
+   * After everything was written: to begin a glow has the page styled, once for all where nothing is written in between.
+   *
+   * @param {Row[]} rows
+   * @param {boolean} fresh the whole table is new
+   * @param {number} now
+   */
+  #animate(rows, fresh, now) {
+    const lively = keepsUp(now);
+    rows.forEach((row, index) => {
+      if (!row.scored) return;
+      if (lively && this.#isSeen(index, 0)) row.glow();
+      else row.dim();
+    });
+    rows.forEach((row, index) => {
+      if (!fresh && row.index !== index) this.#move(row, index, now);
+      row.index = index;
+      row.scored = false;
+    });
+  }
+
+  /**
+   * @param {Row} row that has come to lead
+   * @param {number} now
+   */
+  #greet(row, now) {
+    if (keepsUp(now) && !this.#calm.matches && this.#isSeen(0, 0)) row.gleam();
   }
 
   #removeThoseWhoLeft() {
@@ -204,14 +237,26 @@ export class BoardTable {
    * @param {number} now
    */
   #move(row, index, now) {
-    if (!keepsUp(now)) return row.stop();
-    const isNew = row.index === -1;
-    if (isNew) row.fadeIn();
-    if (this.#calm.matches) return;
     const { height } = this.#places;
+    const isNew = row.index === -1;
     const to = this.#place(index);
     const from = isNew ? { x: to.x, y: to.y + height / 2 } : this.#place(row.index);
-    row.glide({ x: from.x - to.x, y: from.y - to.y }, height * FARTHEST, now);
+    const way = { x: from.x - to.x, y: from.y - to.y };
+    // A hundred rows that give way are a hundred layers; most of them nobody sees.
+    if (!keepsUp(now) || !this.#isSeen(index, way.y + row.offset(now).y)) return row.stop();
+    if (isNew) row.fadeIn();
+    if (!this.#calm.matches) row.glide(way, height * FARTHEST, now);
+  }
+
+  /**
+   * @param {number} index of a row
+   * @param {number} way pixels, down from there, to where it comes from
+   * @returns {boolean} whether anything of the way can be seen
+   */
+  #isSeen(index, way) {
+    const { y } = this.#place(index);
+    const height = this.#places.cards[index] === undefined ? this.#places.height : this.#places.rest.y;
+    return this.#sight.sees(y + Math.min(way, 0), y + Math.max(way, 0) + height);
   }
 
   /**
@@ -230,6 +275,7 @@ export class BoardTable {
     if (last === undefined) return;
     const below = { x: places[0].x, y: last.offsetTop + last.offsetHeight };
     this.#places = { cards: places.slice(0, LEADERS), rest: places[LEADERS] ?? below, height: last.offsetHeight };
+    this.#sight.stray();
   }
 
   /** @param {string | null} player */

@@ -7,6 +7,7 @@
 import { Face } from "./face.js";
 import { ago, displayName, ordinal } from "./format.js";
 import { byId, make, write } from "./make.js";
+import { keepsUp } from "./motion.js";
 
 /** @typedef {import("./happenings.js").Happening} Happening */
 
@@ -106,6 +107,7 @@ export class Ticker {
 
   /** @param {HTMLElement} item */
   #slide(item) {
+    if (!keepsUp(performance.now())) return;
     item.animate([{ opacity: 0 }, { opacity: 1 }], { duration: 500, easing: "ease-out" });
     if (this.#calm.matches) return;
     const from = [{ transform: `translateY(${-item.offsetHeight}px)` }, { transform: "none" }];

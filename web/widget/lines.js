@@ -8,6 +8,7 @@
 import { arrange } from "../page/arrange.js";
 import { keepsUp } from "../page/motion.js";
 import { Movements } from "../page/movement.js";
+import { Sight } from "../page/sight.js";
 import { widthsOf } from "../page/widths.js";
 import { Line } from "./line.js";
 
@@ -20,11 +21,8 @@ const FARTHEST = 12;
 const BEYOND = 1;
 /** Characters of all scores beside which a name still has room on a phone. */
 const ROOMY = 17;
-/** What can be seen is looked at anew this often where nothing scrolls: to look has the page laid out. */
-const LOOK_MS = 1_000;
 /** Rows that wait for another player, at the most. */
 const SPARE = 20;
-const SCROLLS = { capture: true, passive: true };
 
 export class Lines {
   #body;
@@ -41,9 +39,7 @@ export class Lines {
   #entries = [];
   #movements = new Movements();
   #height = 0;
-  /** The first and the last row in sight. @type {readonly [number, number]} */
-  #sight = [-Infinity, Infinity];
-  #lookedAt = -Infinity;
+  #sight;
   #widths = "";
   /** @type {string | null} */
   #mine = null;
@@ -60,6 +56,7 @@ export class Lines {
   constructor(body, own, onSelect) {
     this.#body = body;
     this.#own = own;
+    this.#sight = new Sight(body, () => /** @type {HTMLElement} */ (body.closest(".scroller")));
     for (const group of [body, own]) {
       group.addEventListener("click", ({ target }) => {
         const entry = isPick(target) ? this.#lineAt(target)?.entry : null;
@@ -74,13 +71,7 @@ export class Lines {
   watch(watching) {
     if (watching) this.#resized.observe(this.#body);
     else this.#resized.disconnect();
-    // What scrolls within is not heard of outside, and the other way around.
-    for (const target of [globalThis, this.#scroller]) {
-      for (const event of ["scroll", "resize"]) {
-        if (watching) target.addEventListener(event, this.#strayed, SCROLLS);
-        else target.removeEventListener(event, this.#strayed, SCROLLS);
-      }
-    }
+    this.#sight.watch(watching);
   }
 
   /** @param {Manner} manner start over with it */
@@ -137,7 +128,7 @@ export class Lines {
     glowing.forEach((line, index) => {
       if (!line.scored) return;
       // What glows or glides is a layer of its own, and so is all that lies over it.
-      if (keepsUp(now) && (line === this.#apart || this.#isInSight(index))) line.glow();
+      if (keepsUp(now) && (line === this.#apart || this.#isSeen(index, index))) line.glow();
       else line.dim();
     });
     lines.forEach((line, index) => {
@@ -184,24 +175,9 @@ export class Lines {
     return line;
   }
 
-  /**
-   * See which rows can be seen, or some more; what is cut off by the page around is not known here. Before anything is
-   * written, so that the page is not laid out for it.
-   *
-   * @param {number} now milliseconds
-   */
+  /** See which rows can be seen, before anything is written. @param {number} now milliseconds */
   look(now) {
-    if (this.#height === 0 || now < this.#lookedAt + LOOK_MS) return;
-    this.#lookedAt = now;
-    const { top, bottom } = this.#scroller.getBoundingClientRect();
-    const first = this.#body.getBoundingClientRect().top;
-    const row = (/** @type {number} */ at) => (at - first) / this.#height;
-    this.#sight = [row(Math.max(top, 0)) - 1 - BEYOND, row(Math.min(bottom, innerHeight)) + BEYOND];
-  }
-
-  /** @param {number} index */
-  #isInSight(index) {
-    return index >= this.#sight[0] && index <= this.#sight[1];
+    if (this.#height > 0) this.#sight.look(now, BEYOND * this.#height);
   }
 
   /**
@@ -214,9 +190,7 @@ export class Lines {
     const from = isNew ? index + 0.5 : line.index;
     const drawn = from + (this.#height === 0 ? 0 : line.offset(now) / this.#height);
     // A hundred rows that give way are a hundred animations; most of them nobody sees.
-    const [first, last] = this.#sight;
-    const isSeen = (drawn >= first || index >= first) && (drawn <= last || index <= last);
-    if (!isSeen || !keepsUp(now)) return line.stop();
+    if (!this.#isSeen(drawn, index) || !keepsUp(now)) return line.stop();
     if (isNew) line.fadeIn();
     if (this.#calm.matches || this.#height === 0) return;
     line.glide((from - index) * this.#height, this.#height * FARTHEST, now);
@@ -236,19 +210,19 @@ export class Lines {
     if (this.#apart.element.parentNode !== this.#own) this.#own.append(this.#apart.element);
   }
 
-  /** What is in sight is another part. */
-  #strayed = () => {
-    this.#lookedAt = -Infinity;
-  };
-
-  get #scroller() {
-    return /** @type {HTMLElement} */ (this.#body.closest(".scroller"));
+  /**
+   * @param {number} from row
+   * @param {number} to row; either may be the higher one
+   * @returns {boolean} whether anything of the way can be seen
+   */
+  #isSeen(from, to) {
+    return this.#sight.sees(Math.min(from, to) * this.#height, (Math.max(from, to) + 1) * this.#height);
   }
 
   #measure() {
     const [first] = this.#body.children;
     this.#height = first instanceof HTMLElement ? first.offsetHeight : 0;
-    this.#strayed();
+    this.#sight.stray();
   }
 
   /**

@@ -23,6 +23,7 @@ import "../page/motion.js";
 import "../page/movement.js";
 import "../page/pace.js";
 import "../page/row.js";
+import "../page/sight.js";
 import "../page/widths.js";
 import "./line.js";
 import "./sheet.js";

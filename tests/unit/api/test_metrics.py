@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +9,14 @@ import pytest
 from api.metrics import Metrics, numbers
 from infra.readings import Between, Reading
 from realtime.core.announcement import Origin
+
+NOW = 1_760_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still: how long the test itself takes is no lag."""
+    monkeypatch.setattr("api.metrics.time", SimpleNamespace(time=lambda: NOW))
 
 
 def service() -> Any:
@@ -36,7 +43,7 @@ def told() -> list[tuple[str, set[str]]]:
 def test_the_lag_is_from_the_commit_to_the_moment_when_all_have_it() -> None:
     metrics = Metrics()
     before = read(metrics)
-    pushed = metrics.pushing(Origin(round((time.time() - 0.4) * 1_000_000)))
+    pushed = metrics.pushing(Origin(round((NOW - 0.4) * 1_000_000)))
     assert Between(before, read(metrics)).observed("rankcast_lag_seconds") == [], "nobody has it yet"
     pushed()
     assert Between(before, read(metrics)).observed("rankcast_lag_seconds") == [(0.5, 1)]
@@ -45,7 +52,7 @@ def test_the_lag_is_from_the_commit_to_the_moment_when_all_have_it() -> None:
 def test_what_was_committed_later_than_now_by_another_clock_took_no_time() -> None:
     metrics = Metrics()
     before = read(metrics)
-    metrics.pushing(Origin(round((time.time() + 5) * 1_000_000)))()
+    metrics.pushing(Origin(round((NOW + 5) * 1_000_000)))()
     assert Between(before, read(metrics)).quantile("rankcast_lag_seconds", 1.0) == 0.002
 
 
@@ -59,7 +66,7 @@ def test_the_backlog_is_told_as_far_as_it_is_known() -> None:
 
 def test_a_node_tells_all_of_this_by_its_heartbeats() -> None:
     metrics = Metrics()
-    metrics.pushing(Origin(round((time.time() - 0.04) * 1_000_000)))()
+    metrics.pushing(Origin(round((NOW - 0.045) * 1_000_000)))()
     told = numbers(Between(Reading(0.0), read(metrics, 10.0)))
     known = {name: value for name, value in told.items() if value is not None}
     assert known.pop("lag_p50") == known.pop("lag_p99") == pytest.approx(0.05)

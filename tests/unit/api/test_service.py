@@ -92,7 +92,7 @@ class Fallback:
 
 def service(**parts: Any) -> Service:
     names = {field.name: None for field in dataclasses.fields(Service)}
-    given = {"fallback": Fallback(), "metrics": Metrics(), "settings": SimpleNamespace(after_timeout=0.05)}
+    given = {"fallback": Fallback(), "metrics": Metrics(), "settings": SimpleNamespace(after_timeout=20.0)}
     return Service(**names | given | parts)
 
 
@@ -154,4 +154,4 @@ async def test_a_write_is_waited_for_until_the_ranking_has_it() -> None:
 async def test_a_write_is_not_waited_for_longer_than_is_allowed(ranking: Ranking) -> None:
     async with asyncio.timeout(5):
         with pytest.raises(NotYet):
-            await service(ranking=ranking).wait_for(BOARD, "ada", 9)
+            await service(ranking=ranking, settings=SimpleNamespace(after_timeout=0.05)).wait_for(BOARD, "ada", 9)

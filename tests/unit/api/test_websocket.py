@@ -14,6 +14,7 @@ from api.websocket import Deflate, Handshake
 from realtime.core import websocket
 from realtime.gateway.socket import LiveSocket
 from tests.bare import BareNode, bare_node
+from tests.unit.api.alive import more_of
 from tests.wire import Wire, connected, opened, request
 
 PING = b"\x81\x8d\0\0\0\0" + b'{"op":"ping"}'
@@ -70,16 +71,12 @@ async def test_what_comes_while_the_application_answers_is_not_lost(
 @pytest.mark.parametrize("refused", [False, True])
 async def test_nothing_of_a_handshake_stays(node: BareNode, refused: bool) -> None:
     """Without the collector: what is in a cycle would wait for it, ten thousand times."""
-    kinds = (Handshake, Http, Arrival, ServerProtocol, RequestResponseCycle, asyncio.Task)
-
-    def alive() -> int:
-        return sum(type(one) in kinds for one in gc.get_objects())
-
     node.door.draining = refused
     gc.collect()
     gc.disable()
     try:
-        before = alive()
+        passing = more_of(Handshake, Http, Arrival, ServerProtocol, RequestResponseCycle, asyncio.Task)
+        live = more_of(LiveSocket)
         wires = []
         for _ in range(20):
             wires.append(await Wire.plain(node.port))
@@ -91,13 +88,13 @@ async def test_nothing_of_a_handshake_stays(node: BareNode, refused: bool) -> No
         # Tasks and callbacks that are done are let go of in the next turns.
         for _ in range(5):
             await asyncio.sleep(0)
-        assert alive() == before
-        assert sum(type(one) is LiveSocket for one in gc.get_objects()) == (0 if refused else 20)
+        assert passing() == 0
+        assert live() == (0 if refused else 20)
         for wire in wires:
             wire.close()
         await node.hub.until(0)
         await asyncio.sleep(0)
-        assert sum(type(one) is LiveSocket for one in gc.get_objects()) == 0
+        assert live() == 0
     finally:
         gc.enable()
 

@@ -22,7 +22,7 @@ DELETE FROM board; UPDATE view_refresh SET refreshed_at = '-infinity'
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], Any]]:
     """What waits for minutes and talks to nobody waits on a loop whose time is turned on."""
-    turned = item.path.stem in {"test_pulse", "test_relay"}
+    turned = item.path.stem in {"test_pulse", "test_relay", "test_cli_replaying"}
     return {"turned": TurnedLoop} if turned else {"asyncio": asyncio.new_event_loop}
 
 

@@ -94,12 +94,16 @@ async def test_a_subscription_holds_only_when_the_server_has_confirmed_it(bus: R
 async def test_a_subscription_that_is_not_confirmed_in_time_is_given_up(
     redis: PlayedRedis, client: BoundedRedis
 ) -> None:
-    bus = RedisBus(client, timeout=0.2)
+    bus = RedisBus(client, timeout=5.0)
     running = asyncio.create_task(bus.run())
     played = await redis.next()
     ear = Ear()
+    # Connected: what is given up here is this subscription alone.
+    await heard_all(played, bus)
+    bus._timeout = 0.05
     with pytest.raises(RankingUnavailable):
         await bus.subscribe(KEY, "top", ear.hear, ear.lose)
+    bus._timeout = 5.0
     await played.until(*UNSUBSCRIBE)
     played.say("subscribe", CHANNEL)
     played.say("message", CHANNEL, b"late")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = 1_800_000_000
+PATIENCE = 20.0
+"""Seconds for a fetch: on a busy machine the certificates alone take some of them."""
 
 
 class Clock:
@@ -48,7 +50,7 @@ def rules(forger: Forger) -> IdentityRules:
 
 @pytest.fixture
 def identity(forger: Forger, rules: IdentityRules, clock: Clock) -> JwtIdentity:
-    return JwtIdentity(KeySet(forger.issuer.jwks_url), rules, clock=clock)
+    return JwtIdentity(KeySet(forger.issuer.jwks_url, timeout=PATIENCE), rules, clock=clock)
 
 
 async def test_a_token_of_the_issuer_makes_its_principal(forger: Forger, identity: JwtIdentity) -> None:
@@ -124,7 +126,7 @@ async def test_what_was_verified_is_known_without_its_key(forger: Forger, identi
 async def test_a_known_token_ends_with_its_expiry_and_is_then_refused(
     forger: Forger, rules: IdentityRules, clock: Clock
 ) -> None:
-    identity = JwtIdentity(KeySet(forger.issuer.jwks_url), rules, recheck=10_000, clock=clock)
+    identity = JwtIdentity(KeySet(forger.issuer.jwks_url, timeout=PATIENCE), rules, recheck=10_000, clock=clock)
     token = forger.issuer.token("player", "E10", lifetime=60)
     await identity.verify(token)
     clock.now = NOW + 59.9
@@ -143,7 +145,7 @@ async def test_a_known_token_ends_with_its_expiry_and_is_then_refused(
 async def test_no_more_tokens_are_remembered_than_the_limit_and_the_least_used_go_first(
     forger: Forger, rules: IdentityRules, clock: Clock
 ) -> None:
-    identity = JwtIdentity(KeySet(forger.issuer.jwks_url), rules, limit=3, clock=clock)
+    identity = JwtIdentity(KeySet(forger.issuer.jwks_url, timeout=PATIENCE), rules, limit=3, clock=clock)
     tokens = [forger.good(f"E{number}") for number in range(5)]
     for token in tokens[:3]:
         await identity.verify(token)
@@ -158,7 +160,10 @@ async def test_a_token_is_verified_anew_after_the_recheck_so_that_a_withdrawn_ke
 ) -> None:
     forger = Forger(tmp_path, lambda: NOW)
     identity = JwtIdentity(
-        KeySet(forger.issuer.jwks_url, refetch_interval=0, max_age=0, clock=clock), rules, recheck=100, clock=clock
+        KeySet(forger.issuer.jwks_url, timeout=PATIENCE, refetch_interval=0, max_age=0, clock=clock),
+        rules,
+        recheck=100,
+        clock=clock,
     )
     token = forger.good()
     await identity.verify(token)
@@ -196,7 +201,7 @@ async def test_a_rotation_of_the_issuer_behind_http_is_followed_without_a_restar
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/.well-known/jwks.json"
-        identity = JwtIdentity(KeySet(url, refetch_interval=5, clock=clock), rules, clock=clock)
+        identity = JwtIdentity(KeySet(url, timeout=PATIENCE, refetch_interval=5, clock=clock), rules, clock=clock)
         old = forger.good("E1")
         assert (await identity.verify(old)).subject == "E1"
         forger.issuer.rotate()
@@ -223,7 +228,7 @@ async def test_a_published_key_that_is_none_refuses_its_tokens_only(
 ) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(orjson.dumps({"keys": [forger.public | {"kid": "broken", "e": "AA"}, forger.public]}))
-    identity = JwtIdentity(KeySet(path.as_uri()), rules, clock=clock)
+    identity = JwtIdentity(KeySet(path.as_uri(), timeout=PATIENCE), rules, clock=clock)
     with pytest.raises(Unauthenticated, match="cannot be used"):
         await identity.verify(forger.signed({"kid": "broken"}))
     assert (await identity.verify(forger.good())).subject == "E10"

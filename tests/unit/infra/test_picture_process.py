@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
-import time
 
 import psutil
 import pytest
@@ -43,7 +43,13 @@ ENDLESS = endless(100_000)
 
 
 def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if picture_process.__name__ in one.cmdline()]
+    def decodes(one: psutil.Process) -> bool:
+        # Others may end while they are looked at.
+        with contextlib.suppress(psutil.Error):
+            return picture_process.__name__ in one.cmdline()
+        return False
+
+    return [one for one in psutil.Process().children() if decodes(one)]
 
 
 async def a_child() -> psutil.Process:
@@ -66,15 +72,15 @@ async def test_what_is_refused_is_refused_for_the_same_reason() -> None:
 async def test_a_picture_without_an_end_is_stopped_and_others_go_on_meanwhile() -> None:
     assert len(ENDLESS) < 5 * 2**20
     process = PictureProcess(seconds=2.0)
-    longest, last = 0.0, time.monotonic()
+    turns = 0
     decoding = asyncio.create_task(process.squares(ENDLESS, SIZES))
     while not decoding.done():
         await asyncio.wait([decoding], timeout=0.01)
-        now = time.monotonic()
-        longest, last = max(longest, now - last), now
+        turns += 1
     with pytest.raises(PictureRefused, match="too long"):
         await decoding
-    assert longest < 1.0, "the loop stood still"
+    # Counted and not timed: a machine that is busy elsewhere makes them few, a loop that stands still while it decodes makes them none.
+    assert turns > 10, "the loop stood still"
     assert children() == []
     assert await PictureProcess().squares(PHOTO, SIZES), "the next one is taken"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import ssl
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,8 +19,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from infra import pubsub_redis
 from infra.client_redis import BoundedRedis
-from infra.local.valkey import EmbeddedValkey, free_port
+from infra.local.valkey import EmbeddedValkey
 from infra.pubsub_redis import PubSub
+from tests.harness import free_port
 from tests.unit.infra.played_redis import PlayedRedis, playing
 
 if TYPE_CHECKING:
@@ -282,16 +285,30 @@ async def test_a_silent_server_is_asked_and_then_given_up(redis: PlayedRedis, mo
         assert played.asked.count(("PING",)) >= 2
 
 
+def time_is_over(connection: PubSub) -> None:
+    """What the connection waits for by the clock comes now: by the clock a machine that stands still would be a silent server."""
+    timer = connection._timer
+    assert timer is not None
+    timer._run()
+    timer.cancel()
+    assert connection._timer is not timer
+
+
 async def test_a_server_that_answers_is_asked_again_and_kept(
     redis: PlayedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pubsub_redis, "PING", 0.01)
+    monkeypatch.setattr(pubsub_redis, "PING", 1000.0)
     told = Told()
     # Patience is over before the next question, as it is for good: each answer is looked for.
-    async with connected(redis.url, told, patience=0.01):
+    async with connected(redis.url, told, patience=1000.0) as connection:
         played = await redis.next()
         played.answers["PING"] = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
-        await played.until("PING", times=5)
+        for times in range(2, 6):
+            time_is_over(connection)
+            await played.until("PING", times=times)
+            while connection._silent:
+                await asyncio.sleep(0)
+            time_is_over(connection)
         played.say("message", b"c", b"still here")
         assert await told.next() == (b"c", b"still here")
 
@@ -300,10 +317,9 @@ async def test_a_real_server_frozen_in_the_middle_is_found_out(
     valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pubsub_redis, "PING", 0.02)
-    control = BoundedRedis(valkey.url, seconds=5.0)
-    try:
-        async with connected(valkey.url, Told(), patience=0.1) as connection:
-            await control.execute_command("CLIENT", "PAUSE", "1000", "ALL")
+    async with connected(valkey.url, Told(), patience=0.1) as connection:
+        os.kill(valkey.pid, signal.SIGSTOP)
+        try:
             assert "has said nothing" in await ended(connection)
-    finally:
-        await control.aclose()
+        finally:
+            os.kill(valkey.pid, signal.SIGCONT)

@@ -87,7 +87,8 @@ async def in_order_of_locking(
     async with asyncio.timeout(10):
         while not await outside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             await asyncio.sleep(0.005)
-    await outside.execute("SET LOCAL lock_timeout = 50")
+    # All of it within a second: then PostgreSQL looks for whoever wait for each other, and here they do.
+    await outside.execute("SET LOCAL lock_timeout = 5")
     free = [row for row in rows[:middle] + rows[middle + 1 :] if await is_free(outside, lock, row)]
     await holding.rollback()
     results = await submitting

@@ -1,14 +1,24 @@
 from __future__ import annotations
 
-import time
+from types import SimpleNamespace
+
+import pytest
 
 from infra.readings import Between, Reading
 from realtime.core.letters import Letter
 from workers.metrics import Metrics, numbers
 
+NOW = 1_760_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still: how long the test itself takes is no lag."""
+    monkeypatch.setattr("workers.metrics.time", SimpleNamespace(time=lambda: NOW))
+
 
 def ago(seconds: float) -> int:
-    return round((time.time() - seconds) * 1_000_000)
+    return round((NOW - seconds) * 1_000_000)
 
 
 def test_the_lag_is_from_each_commit_until_it_was_applied() -> None:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import psutil
@@ -97,7 +98,7 @@ def test_a_free_port_that_is_taken_meanwhile_is_given_up_for_another(
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        ports = iter([other.getsockname()[1], free_port()])
+        ports = chain([other.getsockname()[1]], iter(free_port, None))
         monkeypatch.setattr("infra.local.valkey.free_port", lambda: next(ports))
         with EmbeddedValkey(folder) as server:
             assert server.port != other.getsockname()[1]

@@ -62,8 +62,10 @@ def test_closing_leaves_no_process() -> None:
             watchdog.watch(process.pid, signal.SIGTERM, TIMEOUT)
             watchdog.forget(process.pid)
             process.kill()
-        before = psutil.Process().children()
-    assert len(psutil.Process().children()) == len(before) - 1
+        assert watchdog._process is not None
+        pid = watchdog._process.pid
+        assert psutil.pid_exists(pid)
+    assert not psutil.pid_exists(pid)
 
 
 OWNER = """

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from realtime.core.messages import SUBPROTOCOL
 from realtime.core.pictures import MAX_BYTES
-from tests.harness import PATIENCE, Node, free_port, ready
+from tests.harness import PATIENCE, Node, eventually, free_port, ready
 from tests.integration.held import HeldStack, HeldWatcher, problem, put_board, submit
 
 CONFIGURATION = Path("infra/nginx.conf")
@@ -35,9 +35,12 @@ def configured(folder: Path, port: int, nodes: list[int]) -> Path:
     """The configuration for this machine: the nodes' names and the port are other ones, and /tmp is the test's."""
     text = CONFIGURATION.read_text()
     changed = text.replace("/tmp/", f"{folder}/").replace(  # noqa: S108 - the container's own
-        "listen 8080", f"listen 127.0.0.1:{port}"
+        "listen 8080", f"listen 127.0.0.1:{port} reuseport"
     )
     changed = changed.replace("/dev/stdout", f"{folder}/access.log")
+    # As on a busy machine of eight cores: a worker each, connections go to all of them, and none knows what the others hold unless
+    # they share it.
+    changed = changed.replace("worker_processes auto", "worker_processes 8")
     for number, node in enumerate(nodes, 1):
         changed = changed.replace(f"server node-{number}:8080", f"server 127.0.0.1:{node}")
     assert "node-" not in changed.partition("upstream nodes")[2].partition("}")[0]
@@ -84,7 +87,7 @@ async def test_a_score_that_comes_by_nginx_is_seen_by_a_viewer_that_came_by_ngin
 ) -> None:
     async with running(held, tmp_path) as (url, nodes):
         await put_board(nodes[0], board)
-        async with httpx.AsyncClient(base_url=url, headers=held.headers()) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=held.headers()) as http:
             async with HeldWatcher.talking(url.replace("http", "ws") + "/v1/live") as watcher:
                 await watcher.watch(board)
                 answer = await http.post(f"/v1/boards/{board}/scores", json={"player": "ann", "score": 7})
@@ -100,7 +103,7 @@ async def test_events_come_by_nginx_one_by_one_as_they_are_sent(held: HeldStack,
         query = {"view": "top", "limit": "10"}
         async with (
             asyncio.timeout(PATIENCE),
-            httpx.AsyncClient(base_url=url) as http,
+            httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http,
             http.stream("GET", f"/v1/boards/{board}/live", params=query) as answer,
         ):
             assert answer.headers["content-type"].startswith("text/event-stream")
@@ -134,6 +137,22 @@ async def test_what_a_client_says_of_its_own_address_is_not_believed(held: HeldS
             assert refusals == [429]
 
 
+async def test_nodes_hold_the_same_number_of_viewers_whichever_worker_of_nginx_let_them_in(
+    held: HeldStack, tmp_path: Path
+) -> None:
+    async with running(held, tmp_path) as (url, nodes), contextlib.AsyncExitStack() as opened:
+        live = url.replace("http", "ws") + "/v1/live"
+
+        async def asked_and_over() -> bool:
+            return '"status":200' in (tmp_path / "access.log").read_text()
+
+        # Whether it is ready was asked of a node: until nginx has noted the answer, that node has one more.
+        await eventually(asked_and_over)
+        for _ in range(16):
+            await opened.enter_async_context(HeldWatcher.talking(live))
+        assert [node.service.hub.connections for node in nodes] == [8, 8]
+
+
 async def test_while_one_node_is_away_the_other_answers_for_both(held: HeldStack, board: str, tmp_path: Path) -> None:
     async with contextlib.AsyncExitStack() as opened:
         staying = await opened.enter_async_context(held.node())
@@ -142,7 +161,7 @@ async def test_while_one_node_is_away_the_other_answers_for_both(held: HeldStack
         await put_board(staying, board)
         url = await opened.enter_async_context(front(tmp_path, [gone, staying]))
         await leaving.aclose()
-        async with httpx.AsyncClient(base_url=url) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
             answers = [(await http.get(f"/v1/boards/{board}")).status_code for _ in range(10)]
         assert answers == [200] * 10
 
@@ -150,7 +169,7 @@ async def test_while_one_node_is_away_the_other_answers_for_both(held: HeldStack
 async def test_a_large_batch_fits_through_and_what_nobody_takes_ends_here(held: HeldStack, tmp_path: Path) -> None:
     async with running(held, tmp_path) as (url, nodes):
         del nodes
-        async with httpx.AsyncClient(base_url=url, headers=held.headers()) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=held.headers()) as http:
             fits = await http.post("/v1/boards/b/scores/batch", content=b"x" * 1_900_000)
             assert problem(fits) == (404, "board_unknown"), "refused by the node, which read it"
             over = await http.post("/v1/boards/b/scores/batch", content=b"x" * (7 * 2**20))
@@ -162,7 +181,7 @@ async def test_a_picture_of_the_largest_size_goes_where_its_ticket_says_by_nginx
 ) -> None:
     content = os.urandom(MAX_BYTES)
     async with running(held, tmp_path, pictures_folder=str(tmp_path / "pictures")) as (url, nodes):
-        async with httpx.AsyncClient(base_url=url, headers=held.headers("player", "ann")) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=held.headers("player", "ann")) as http:
             asked = {"content_type": "image/png", "sha256": sha256(content).hexdigest()}
             given = (await http.post("/v1/players/ann/image", json=asked)).json()
             # The address that the client came by, not the node's.
@@ -173,6 +192,6 @@ async def test_a_picture_of_the_largest_size_goes_where_its_ticket_says_by_nginx
 
 
 async def test_the_numbers_of_a_node_stay_inside(held: HeldStack, tmp_path: Path) -> None:
-    async with running(held, tmp_path) as (url, nodes), httpx.AsyncClient() as http:
+    async with running(held, tmp_path) as (url, nodes), httpx.AsyncClient(timeout=PATIENCE) as http:
         assert (await http.get(f"{nodes[0].url}/metrics")).status_code == 200
         assert (await http.get(f"{url}/metrics")).status_code == 404

@@ -19,7 +19,7 @@ from infra.local.valkey import EmbeddedValkey
 from infra.migrations import migrate
 from infra.settings import Settings
 from tests.emulators import ministack, moto  # noqa: F401 - fixtures
-from tests.harness import Stack
+from tests.harness import Stack, free_port
 from tests.packages import functions, packaging  # noqa: F401 - fixtures
 from tests.queues import queues  # noqa: F401 - fixtures
 from tests.xray import xray  # noqa: F401 - fixtures
@@ -66,7 +66,8 @@ async def _execute(url: str, statement: str) -> None:
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    with EmbeddedValkey(tmp_path / "valkey") as server:
+    # On a port that is its own while it is stopped, too: nodes look for it where it was.
+    with EmbeddedValkey(tmp_path / "valkey", free_port()) as server:
         yield server
 
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import sys
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from websockets.asyncio.client import connect
 from api.app import application
 from api.server import config
 from realtime.core import delta, messages
+from realtime.core.errors import RankingUnavailable
 from workers import process
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 PATIENCE = 20.0
 UNENCRYPTED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients that speak plain HTTP: each would read the machine's certificates, which takes longer than most tests do."""
+_KEPT = 64
+"""Ports that are kept at a time: more than a test takes, and few among the files that a process may open."""
+_ports: deque[socket.socket] = deque()
 
 
 @dataclass(slots=True)
@@ -100,7 +105,14 @@ class Stack:
         finally:
             if child.returncode is None:
                 child.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(child.wait(), PATIENCE)
+                # One that a test has stopped would not hear it.
+                child.send_signal(signal.SIGCONT)
+            try:
+                await asyncio.wait_for(child.wait(), PATIENCE)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+                raise
 
     async def settled(self) -> None:
         """Return once everything that was committed is ranked."""
@@ -128,9 +140,21 @@ class Server(uvicorn.Server):
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that stays the caller's until it listens there, and again whenever what listened there has ended.
+
+    A server binds it by SO_REUSEADDR, as they all do. To nobody else, in whatever process, does the kernel give it meanwhile, nor to
+    a client as its own end; who asks there while nobody listens is refused.
+    """
+    kept = socket.socket()
+    if sys.platform == "linux":
+        # Elsewhere a socket that is bound and does not listen would be in its way.
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    port = int(kept.getsockname()[1])
+    _ports.append(kept)
+    while len(_ports) > (_KEPT if sys.platform == "linux" else 0):
+        _ports.popleft().close()
+    return port
 
 
 async def eventually(check: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -174,10 +198,18 @@ class Watcher:
             watcher = cls(opened)
             await watcher.step("welcome")
             request = {"op": "subscribe", "id": 1, "board": board, "view": "top", "limit": limit}
-            await opened.send(orjson.dumps(request).decode())
-            await watcher.step("subscribed")
+            async with asyncio.timeout(PATIENCE):
+                answer = await watcher._answered(request)
+                while answer.get("code") == RankingUnavailable.code:
+                    # A board that was just made may not be ranked yet: then it is to be asked for again.
+                    answer = await watcher._answered(request)
+            assert answer["type"] == "subscribed", answer
             await watcher.step("snapshot")
             yield watcher
+
+    async def _answered(self, request: dict[str, Any]) -> dict[str, Any]:
+        await self.socket.send(orjson.dumps(request).decode())
+        return await self.step()
 
     async def step(self, wanted: str | None = None) -> dict[str, Any]:
         """Take one frame; of type `wanted` if that is given."""

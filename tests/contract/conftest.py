@@ -39,7 +39,7 @@ from tests.contract.one_board import EPOCH, KEY
 from tests.contract.pictured import Pictured, PicturedInFolder, PicturedInMemory, PicturedInS3
 from tests.contract.queued import Queued, QueuedInMemory, QueuedInSqs
 from tests.emulators import REGION, Emulator
-from tests.harness import free_port
+from tests.harness import PATIENCE, free_port
 from tests.queues import CREDENTIALS
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ async def in_sqs_away(queues: Queues) -> AsyncIterator[QueuedInSqs]:
 
 @asynccontextmanager
 async def _in_sqs(queues: Queues, **changes: Any) -> AsyncIterator[QueuedInSqs]:
-    client = AwsClient.open("sqs", queues.settings(BLANK, **changes), threads=4, seconds=5.0, tries=1)
+    client = AwsClient.open("sqs", queues.settings(BLANK, **changes), threads=4, seconds=PATIENCE, tries=1)
     try:
         yield QueuedInSqs(queues, client)
     finally:

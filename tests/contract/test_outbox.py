@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from realtime.core import outbox as payloads
+from tests.contract.adapters import LEASE
 from tests.contract.sending import board as new_board
 from tests.contract.sending import submission, take
 
@@ -86,7 +87,7 @@ async def test_what_is_released_without_delay_is_free_at_once(stored: Stored, bo
 async def test_what_is_released_with_a_delay_is_free_after_it(stored: Stored, board: Board) -> None:
     await fill(stored, board, 1)
     rows = await stored.outbox.claim(10)
-    await stored.outbox.release([row.id for row in rows], 5)
+    await stored.outbox.release([row.id for row in rows], LEASE)
     assert await stored.outbox.claim(10) == []
     await stored.expire()
     assert await stored.outbox.claim(10) == rows

@@ -52,6 +52,8 @@ async def test_concurrent_batches_on_the_same_players_end_without_an_error_and_c
             player: total for player, total in expected.items() if total
         }
         assert deadlocks == 0
+        # One player's last score is not the last one of all.
+        await stack.settled()
         seq = max(players)
         answer = await nodes[0].http.post("/v1/boards/coins/scores", json={"player": seq, "score": 0})
         after = f"{seq}:{answer.json()['seq']}"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,20 +17,21 @@ from workers.process import _VERIFY_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from infra.local.postgres import EmbeddedPostgres
     from tests.harness import Stack
 
 
 @pytest.fixture
-def standby(postgres: EmbeddedPostgres, database_url: str, tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+def standby(postgres: EmbeddedPostgres, database_url: str) -> Iterator[EmbeddedPostgres]:
     assert database_url, "the standby is taken when the test's database is there"
-    server = start_replica(postgres, tmp_path / "standby")
-    try:
-        yield server
-    finally:
-        server.stop()
+    # Not pytest's own folder: a second run by root closes that one to the server's user.
+    with tempfile.TemporaryDirectory(prefix="rankcast-test-") as folder:
+        server = start_replica(postgres, Path(folder, "standby"))
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 async def test_after_a_failover_of_postgres_no_number_is_given_out_twice_and_every_board_has_a_new_epoch(

@@ -39,7 +39,11 @@ TICK = 0
 """Milliseconds: a frame for each version, so that what was merged is seen from where it leads to."""
 HEARTBEAT = 600
 """Seconds: nobody is asked whether it lives, however slow the machine. Who takes nothing for two beats is closed else."""
+CHECK = 600.0
+"""Seconds: no check comes between, which would be one more frame for some, and skipped for others."""
 BOARD = "slow"
+
+NODE: dict[str, Any] = {"tick_ms": TICK, "heartbeat": HEARTBEAT, "check_every": CHECK}
 
 
 class Client:
@@ -196,7 +200,7 @@ async def test_a_thousand_who_do_not_read_cost_little_and_others_nothing_and_are
     async with AsyncExitStack() as opened:
         opened.enter_context(room_for(SLOW + FAST))
         await opened.enter_async_context(stack.process("workers"))
-        node = await opened.enter_async_context(stack.process("api", port=port, tick_ms=TICK, heartbeat=HEARTBEAT))
+        node = await opened.enter_async_context(stack.process("api", port=port, **NODE))
         await ready(f"http://127.0.0.1:{port}")
         crowd = await opened.enter_async_context(watching(stack, port))
         memory = psutil.Process(node.pid)
@@ -217,7 +221,6 @@ async def test_a_thousand_who_do_not_read_cost_little_and_others_nothing_and_are
         print(f"\n{(held - alone) / SLOW:.0f} bytes a client; then {grown} bytes more in {VERSIONS} versions")
         assert (held - alone) / SLOW < A_CLIENT
         assert grown < GROWTH
-        # And checks: these are for everybody who is in step.
         assert await crowd.counted("rankcast_skipped_total") - skipped >= SLOW * VERSIONS
         assert await crowd.counted("rankcast_merged_total") == merged
 
@@ -246,7 +249,7 @@ async def test_those_who_stand_at_the_same_version_are_led_on_by_the_same_bytes(
 
     async with AsyncExitStack() as opened:
         await opened.enter_async_context(stack.worker())
-        node = await opened.enter_async_context(stack.node(tick_ms=TICK, heartbeat=HEARTBEAT))
+        node = await opened.enter_async_context(stack.node(**NODE))
         crowd = await opened.enter_async_context(watching(stack, int(node.url.rsplit(":", 1)[1])))
         await crowd.join(fast=1)
         for _ in range(2):

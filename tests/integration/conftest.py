@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 from collections.abc import Iterator
 
@@ -13,10 +14,18 @@ from infra.local.postgres import EmbeddedPostgres
 from infra.local.valkey import EmbeddedValkey
 from infra.migrations import migrate
 from infra.settings import Settings
-from tests.harness import Stack
+from tests.harness import PATIENCE, Stack
 from tests.integration.held import HeldStack
 
 _numbers = itertools.count(1)
+# How long the service waits where the machine is slow and nothing is away; who tests the waiting sets it shorter.
+PATIENT = {
+    "after_timeout": PATIENCE * 0.75,
+    "subscribe_timeout": PATIENCE * 0.75,
+    "redis_timeout": PATIENCE,
+    "replica_timeout": PATIENCE / 2,
+    "statement_timeout": PATIENCE,
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +37,15 @@ def shared(
     asyncio.run(migrate(url))
     with EmbeddedValkey(tmp_path_factory.mktemp("valkey")) as valkey:
         yield HeldStack(
-            Settings(database_url=url, redis_url=valkey.url, issuer=issuer.issuer, jwks_url=issuer.jwks_url), issuer
+            Settings(database_url=url, redis_url=valkey.url, issuer=issuer.issuer, jwks_url=issuer.jwks_url, **PATIENT),
+            issuer,
         )
+
+
+@pytest.fixture
+def stack(stack: Stack) -> Stack:
+    """As everywhere, and patient."""
+    return dataclasses.replace(stack, settings=dataclasses.replace(stack.settings, **PATIENT))
 
 
 @pytest.fixture

@@ -143,11 +143,11 @@ async def test_a_poison_message_lands_in_the_dead_letter_queue_and_a_redrive_hea
     queues.put(pack([Letter(row, b"\xc1")], 1000)[0].body)
     async with Mapping(queues).running() as mapping:
 
-        async def both_are_listed() -> bool:
-            return len((await node.http.get("/v1/dead-letters")).json()["dead_letters"]) == 3
+        async def both_are_listed() -> list[dict[str, Any]] | None:
+            listed: list[dict[str, Any]] = (await node.http.get("/v1/dead-letters")).json()["dead_letters"]
+            return listed if len(listed) == 3 else None
 
-        await eventually(both_are_listed)
-        listed = (await node.http.get("/v1/dead-letters")).json()["dead_letters"]
+        listed = await eventually(both_are_listed)
         assert [(one["rows"], one["reason"]) for one in listed if one["id"] == f"row:{row}"] == [
             ([row], "no changes: FormatError")
         ]
@@ -205,7 +205,7 @@ async def test_while_sqs_is_away_dead_letters_say_so_and_scores_are_taken(queued
 
 async def test_a_short_time_out_of_the_queue_is_no_obstacle_to_looking_at_dead_letters(queued: Stack) -> None:
     """A look waits for a second on purpose, which is not the queue's being slow."""
-    short = dataclasses.replace(queued.settings, queue_timeout=0.5, queue_tries=1)
+    short = dataclasses.replace(queued.settings, queue_timeout=0.9, queue_tries=1)
     async with dataclasses.replace(queued, settings=short).node() as node:
         answer = await node.http.get("/v1/dead-letters")
         assert (answer.status_code, answer.json()) == (200, {"dead_letters": []})

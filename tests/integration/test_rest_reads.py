@@ -326,8 +326,14 @@ async def test_a_change_is_a_new_version_under_a_new_tag(node: Node, board: str)
 
 
 async def test_a_hot_board_is_read_without_asking_redis(
-    node: Node, board: str, monkeypatch: pytest.MonkeyPatch
+    shared: HeldStack, board: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Every few seconds a node compares its version with that of Redis, which asks it too: this one does not.
+    async with shared.node(check_every=3600) as node:
+        await reads_without_asking(node, board, monkeypatch)
+
+
+async def reads_without_asking(node: Node, board: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await put_board(node, board)
     await rank_all(node, board, {f"p{number}": number for number in range(150)})
     url = f"/v1/boards/{board}/top"
@@ -337,7 +343,7 @@ async def test_a_hot_board_is_read_without_asking_redis(
     run = RedisRanking._run
 
     async def counted(self: RedisRanking, script: str, key: Any, parts: str, *args: Any) -> Any:
-        # What this node does for other boards meanwhile is not the question, nor what the worker, in this process too, applies.
+        # What the other nodes do for other boards meanwhile is not the question, nor what the worker, in this process too, applies.
         if script != "apply" and key == (await node.service.directory.get(board)).key:
             asked.append(script)
         return await run(self, script, key, parts, *args)

@@ -21,12 +21,13 @@ RATE = 20
 _FRAME_MS = 1000 / 60
 
 _COUNT = """() => {
-  const pace = window.pace = { long: [], gaps: [], changes: 0 };
+  const pace = window.pace = { long: [], gaps: [], frames: 0, changes: 0 };
   new PerformanceObserver((list) => pace.long.push(...list.getEntries().map(({ duration }) => duration)))
     .observe({ entryTypes: ["longtask"] });
   addEventListener("leaderboard-change", () => (pace.changes += 1));
   let last = 0;
   const step = (now) => {
+    pace.frames += 1;
     if (last > 0) pace.gaps.push(now - last);
     last = now;
     requestAnimationFrame(step);
@@ -107,7 +108,7 @@ class Watch:
         return Pace(
             asyncio.get_running_loop().time() - self._started,
             seen["changes"],
-            len(seen["gaps"]),
+            seen["frames"],
             dropped,
             len(seen["long"]),
             (await self.metrics())["TaskDuration"] - self._busy,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,17 +10,22 @@ from tests.browser.serving import create, submit
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Opens, Screen
-    from tests.harness import Node
+    from tests.harness import Node, Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROWS = 100
-# Told by the page in the frame that draws the order: a way is over in a moment.
-MOVING = """async (leader) => {
-  const frame = () => new Promise(requestAnimationFrame);
-  const rows = () => [...document.querySelectorAll("#table .body .row")];
-  while (rows()[0].dataset.player !== leader) await frame();
-  return rows().flatMap((row, index) => (row.getAnimations({ subtree: true }).length > 0 ? [index] : []));
+# Noted by the page as soon as it has drawn the order: a way is over in a moment, and the next frame may come later.
+WITNESS = """(leader) => {
+  const body = document.querySelector("#table .body");
+  window.moving = new Promise((done) => {
+    new MutationObserver((_, observer) => {
+      const rows = [...body.querySelectorAll(".row")];
+      if (rows[0].dataset.player !== leader) return;
+      observer.disconnect();
+      done(rows.flatMap((row, index) => (row.getAnimations({ subtree: true }).length > 0 ? [index] : [])));
+    }).observe(body, { childList: true });
+  });
 }"""
 AT_REST = """() => Promise.allSettled(
   document.getElementById("table").getAnimations({ subtree: true }).map(({ finished }) => finished))"""
@@ -33,15 +37,18 @@ IN_SIGHT = """() => [...document.querySelectorAll("#table .body .row")].flatMap(
 
 async def moved(screen: Screen, node: Node, board: str, player: str, score: int) -> tuple[list[int], list[int]]:
     """Which rows move when a player comes to lead, so that all others give way, and which are in sight."""
-    moving = asyncio.create_task(screen.page.evaluate(MOVING, player))
+    await screen.page.evaluate(WITNESS, player)
     in_sight: list[int] = await screen.page.evaluate(IN_SIGHT)
     await submit(node, board, {"player": player, "score": score})
-    return await moving, in_sight
+    return await screen.page.evaluate("moving"), in_sight
 
 
-async def test_rows_move_where_they_can_be_seen(shared: Node, board: str, open_page: Opens) -> None:
+async def test_rows_move_where_they_can_be_seen(
+    shared_stack: Stack, shared: Node, board: str, open_page: Opens
+) -> None:
     await create(shared, board, {"columns": [{"name": "points"}]})
     await submit(shared, board, *({"player": f"p{place}", "score": 10_000 - 10 * place} for place in range(ROWS)))
+    await shared_stack.settled()  # whoever comes while the page looks moves, too
     async with open_page(f"{shared.url}/?board={board}") as screen:
         await screen.page.locator("#table .body .row").nth(ROWS - 1).wait_for()
         moving, in_sight = await moved(screen, shared, board, "p98", 20_000)

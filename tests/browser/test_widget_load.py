@@ -32,16 +32,17 @@ DELTAS = 10_000
 BURST = 50
 SLACK = 300_000
 """Bytes that a heap is more or less by chance."""
-# From now on each frame comes by so much later than the one before, by the page's clock: no machine has to be slow for it.
-LATER = """(ms) => {
-  const request = (window.soon ??= window.requestAnimationFrame.bind(window));
-  window.ahead ??= 0;
-  window.later = ms;
+# From now on each frame comes so much later than the one before, by the page's clock: how quick this machine is does not matter.
+APART = """(ms) => {
+  window.apart = ms;
+  if ("paced" in window) return;
+  const request = window.requestAnimationFrame.bind(window);
+  window.paced = performance.now();
   window.requestAnimationFrame = (then) => request((now) => {
     // What is asked for in a frame comes in the next, all of it at one time.
-    if (now !== window.frame) window.ahead += window.later;
+    if (now !== window.frame) window.paced += window.apart;
     window.frame = now;
-    then(now + window.ahead);
+    then(window.paced);
   });
 }"""
 # Once a player stands first: what has been animated, and what of that row is.
@@ -224,8 +225,11 @@ async def test_rows_stand_still_while_the_machine_does_not_keep_up_and_glide_aga
                 return set(await moving.json_value())
 
             await screen.page.wait_for_function(FIRST, arg="ann")
+            await screen.page.evaluate(APART, 1000 / 60)
             assert {"transform", "opacity"} <= await overtaking(3)
-            await screen.page.evaluate(LATER, 80)
+            # What glided in time is judged for itself.
+            await screen.page.evaluate("() => { paced += 6_000; }")
+            await screen.page.evaluate(APART, 100)
             first = score = 4
             while "transform" in (seen := await overtaking(score)):
                 score += 1
@@ -234,5 +238,5 @@ async def test_rows_stand_still_while_the_machine_does_not_keep_up_and_glide_aga
             assert score > first + 1
             assert "opacity" not in seen
             # Frames come in time again, and the next of them is much later.
-            await screen.page.evaluate("() => { later = 0; ahead += 15_000; }")
+            await screen.page.evaluate("() => { apart = 1000 / 60; paced += 15_000; }")
             assert {"transform", "opacity"} <= await overtaking(score + 1)

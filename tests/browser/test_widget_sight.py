@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,13 +18,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-# Told by the page as soon as it shows that score: a glow is over in a moment.
-GLOWING = """async (widget, [player, score]) => {
-  const root = widget.shadowRoot;
-  const frame = () => new Promise(requestAnimationFrame);
-  while (root.querySelector(`[data-player=${player}] .score`)?.textContent !== score) await frame();
-  return [...root.querySelectorAll(".body .line")]
-    .filter((line) => line.getAnimations({ subtree: true }).length > 0).map((line) => line.dataset.player);
+# Noted by the page as soon as a score is shown: a glow is over in a moment.
+WITNESS = """(widget) => {
+  const body = widget.shadowRoot.querySelector(".body");
+  window.glowed = new Set();
+  new MutationObserver(() => {
+    for (const line of body.querySelectorAll(".line"))
+      if (line.getAnimations({ subtree: true }).length > 0) glowed.add(line.dataset.player);
+  }).observe(body, { subtree: true, childList: true, characterData: true });
 }"""
 
 
@@ -44,7 +44,8 @@ async def test_a_score_glows_where_it_can_be_seen(stack: Stack, open_page: Opens
         async with open_page(page) as screen:
             widget = screen.page.locator("live-leaderboard")
             await widget.locator(".line").nth(pace.ROWS - 1).wait_for()
-            glowing = asyncio.create_task(widget.evaluate(GLOWING, ["p90", "9,101"]))
-            await widget.evaluate("0")  # the one before is under way
+            await widget.evaluate(WITNESS)
             await submit(node, "arcade", {"player": "p2", "score": 9_981}, {"player": "p90", "score": 9_101})
-            assert await glowing == ["p2"]
+            for player, score in (("p2", "9,981"), ("p90", "9,101")):
+                await widget.locator(f".line[data-player={player}] .score", has_text=score).wait_for()
+            assert await screen.page.evaluate("[...glowed]") == ["p2"]

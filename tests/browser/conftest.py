@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -48,6 +49,7 @@ PATIENCE_MS = 20_000
 _WITNESS = """
 window.stopped = [];
 window.animated = [];
+window.frames_of = { requestAnimationFrame, cancelAnimationFrame };
 addEventListener("securitypolicyviolation", (event) => stopped.push(`${event.violatedDirective} ${event.blockedURI}`));
 const animate = Element.prototype.animate;
 Element.prototype.animate = function (keyframes, options) {
@@ -55,6 +57,13 @@ Element.prototype.animate = function (keyframes, options) {
   return animate.call(this, keyframes, options);
 };
 """
+
+# Where time stands still frames come as ever: what is drawn waits for no clock.
+_DRAWN = """
+for (const [name, of] of Object.entries(frames_of)) window[name] = of.bind(window);
+"""
+_AHEAD = 60
+"""Seconds by which a clock that stands still is before ours: it can be put forward only."""
 
 # All in one go: a reading spread over several calls could span two versions.
 _READ = """() => ({
@@ -95,6 +104,15 @@ class Screen:
         """Return when exactly these stand there, in this order."""
         order = "[...document.querySelectorAll('.body .row')].map((row) => row.dataset.player).join()"
         await self.page.wait_for_function(f"(wanted) => {order} === wanted", arg=",".join(players))
+
+    async def until_leader(self, player: str) -> None:
+        """Return when this one stands first."""
+        first = "document.querySelector('.body .row')?.dataset.player"
+        await self.page.wait_for_function(f"(wanted) => {first} === wanted", arg=player)
+
+    async def hurry_back(self) -> None:
+        """Let the page try soon to come back: its waits are at random, and at worst nearly as long as our patience."""
+        await self.page.evaluate("() => { Math.random = () => 0.05; }")
 
 
 class Opens(Protocol):
@@ -155,12 +173,17 @@ def open_page(browser: Browser) -> Opens:
     """Opens an address in a fresh context; closing asserts that nothing went wrong in the page.
 
     `allowed` says of a console error whether the test has brought it about. In a page that is `hurried` the test may let
-    time pass, which then runs as ever.
+    time pass, which then runs as ever; in one that is `still` no time passes but what the test lets pass, however long the
+    machine takes for anything, and no timer fires but then.
     """
 
     @contextlib.asynccontextmanager
     async def opens(
-        url: str, allowed: Callable[[str], bool] = lambda _: False, hurried: bool = False, **context: Any
+        url: str,
+        allowed: Callable[[str], bool] = lambda _: False,
+        hurried: bool = False,
+        still: bool = False,
+        **context: Any,
     ) -> AsyncIterator[Screen]:
         opened = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context)
         page = await opened.new_page()
@@ -169,8 +192,11 @@ def open_page(browser: Browser) -> Opens:
         page.on("console", lambda message: message.type == "error" and screen.problems.append(message.text))
         page.on("pageerror", lambda error: screen.problems.append(str(error)))
         await page.add_init_script(_WITNESS)
-        if hurried:
+        if hurried or still:
             await page.clock.install()
+        if still:
+            await page.clock.pause_at(time.time() + _AHEAD)
+            await page.add_init_script(_DRAWN)
         try:
             await page.goto(url)
             yield screen

@@ -89,3 +89,8 @@ async def until_players(screen: Screen, *players: str, at: int = 0) -> None:
 
 async def until_state(screen: Screen, kind: str, at: int = 0) -> None:
     await screen.page.locator("live-leaderboard").nth(at).locator(f".frame[data-kind={kind}]").wait_for()
+
+
+async def until_described(screen: Screen, title: str) -> None:
+    """Return when the board is described, which rows do not wait for longer than a moment: scores are written as it says."""
+    await screen.page.locator("live-leaderboard .title", has_text=title).wait_for()

@@ -104,7 +104,9 @@ async def test_a_plain_module_script_and_a_worker_watch_from_another_site(
 
 
 async def test_where_a_websocket_does_not_get_through_it_goes_by_events(stack: Stack, open_page: Opens) -> None:
-    async with arcade(stack) as node, open_page(f"{node.url}/healthz", allowed=lambda told: "404" in told) as screen:
+    # There is no icon; and a node that has only begun may not have the board's ranking yet.
+    passing = lambda told: "404" in told or "503" in told  # noqa: E731 - what the test brings about
+    async with arcade(stack) as node, open_page(f"{node.url}/healthz", allowed=passing) as screen:
         refused = 0
 
         async def refuse(socket: Any) -> None:

@@ -26,6 +26,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOSTILE = '<img src=x onerror="window.taken = 1">'
 PARTS = ("service", "boards", "players", "dead-letters")
+# Two nodes, one of which has a connection, and a worker; then what is said of the database.
+SEEN = """() => {
+  const texts = (selector) => [...document.querySelectorAll(selector)].map((one) => one.innerText.replace(/\\s+/g, " ").trim());
+  const tile = (name) => texts(".tile").find((text) => text.startsWith(name))?.slice(name.length).trim();
+  const there =
+    ["0 1", "1 0"].includes(texts("#nodes tbody tr td:nth-child(3)").join(" ")) &&
+    tile("Connections") === "1 on 2 nodes" &&
+    texts("#workers tbody tr").length === 1;
+  return there && tile("Database");
+}"""
 LOOKS_EVERY = 2_000
 """Milliseconds."""
 
@@ -33,7 +43,8 @@ LOOKS_EVERY = 2_000
 @contextlib.asynccontextmanager
 async def service(stack: Stack) -> AsyncIterator[Node]:
     """A worker and a node that tell of themselves often, a board of three and an empty one."""
-    async with stack.worker(beat=0.3), stack.node(beat=0.3) as node:
+    # Whoever waits for the ranking is given as long as the page gives to an answer.
+    async with stack.worker(beat=0.3), stack.node(beat=0.3, after_timeout=9.0) as node:
         await create(node, "harbin", CONTEST)
         teams = {"E10": "Team Ten", "E11": "team eleven", "B2": HOSTILE}
         scores = zip(teams.items(), (5, 4, 3), strict=True)
@@ -152,17 +163,10 @@ async def test_every_node_and_worker_is_seen_as_it_is_now(stack: Stack, open_pag
     ):
         page = screen.page
         await watcher.until_players("E10", "E11", "B2")
-        rows = page.locator("#nodes tbody tr")
-        await rows.nth(1).wait_for()
-        connections = "[...document.querySelectorAll('#nodes tbody tr')].map((row) => row.cells[2].textContent).join()"
-        # A function, not a text to evaluate: the page's policy knows no eval.
-        await page.wait_for_function(f"() => ['0,1', '1,0'].includes({connections})")
-        tile = page.locator(".tile", has_text="Connections")
-        await tile.locator(".value", has_text="1").wait_for()
-        assert "on 2 nodes" in await tile.inner_text()
-        assert await page.locator("#workers tbody tr").count() == 1
+        # All of it at one moment: of a machine that was busy some beats may not have come just then, and come again.
+        seen = await page.wait_for_function(SEEN)
+        assert await seen.json_value() == "OK scores are kept"
         assert await page.locator("#nodes thead th", has_text="Drift").count() == 1
-        assert "OK" in await page.locator(".tile", has_text="Database").inner_text()
 
 
 async def test_a_ranking_that_is_away_is_seen(stack: Stack, open_page: Opens, valkey: Any) -> None:
@@ -302,8 +306,8 @@ async def test_a_player_is_found_and_taken_off(stack: Stack, open_page: Opens) -
         assert (await node.http.get("/v1/boards/harbin/players/E10")).status_code == 200
         await page.get_by_role("button", name="Remove Team Ten").click()
         await page.get_by_role("button", name="Remove the entry").click()
-        await row(page, "E10").wait_for(state="detached")
         await page.locator("#toast", has_text="Team Ten is off harbin").wait_for()
+        await row(page, "E10").wait_for(state="detached")
         assert (await node.http.get("/v1/boards/harbin/players/E10")).status_code == 404
         assert (await row(page, "E11").locator("td").first.inner_text()) == "1"
 

@@ -212,7 +212,8 @@ async def test_a_link_to_the_builder_brings_its_options_back(node: Node, open_pa
 
 
 async def test_the_address_is_copied_by_keyboard(node: Node, open_page: Opens) -> None:
-    async with open_page(f"{node.url}/overlay/build?board=arcade") as screen:
+    # What was done is told for a moment only.
+    async with open_page(f"{node.url}/overlay/build?board=arcade", still=True) as screen:
         page = screen.page
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         await page.locator("#address[value], #address").first.wait_for()

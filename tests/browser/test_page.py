@@ -30,6 +30,8 @@ BLINKS = """() => {
     if (!document.getElementById("ghosts").hidden) blinks.push("ghosts");
   }).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["hidden"] });
 }"""
+# By the page's clock, what happens is told within.
+TOLD_MS = 1_200
 PHONE = {"viewport": {"width": 390, "height": 844}}
 HOSTILE = [
     "<script>window.taken = 1</script>",
@@ -117,6 +119,7 @@ async def test_the_page_comes_back_by_itself_when_the_node_was_killed_and_is_the
             await screen.until_players("ann")
             await screen.page.locator("#standing-rank", has_text="1st").wait_for()
             await screen.page.evaluate(BLINKS)
+            await screen.hurry_back()
             node.send_signal(signal.SIGKILL)
             await node.wait()
             await screen.until_status("Reconnecting")
@@ -151,11 +154,11 @@ async def test_hostile_names_are_shown_as_the_text_that_they_are(
         assert len(set(heights[3:])) == 1
     watch = ",".join(row["player"] for row in rows[:6])
     for view in ("race", "now"):
-        async with open_page(f"{shared.url}/?board={board}&watch={watch}&view={view}", **PHONE) as screen:
-            chips = screen.page.locator("#chips .name")
+        async with open_page(f"{shared.url}/?board={board}&watch={watch}&view={view}", still=True, **PHONE) as screen:
             await screen.page.locator(".body .row").nth(9).wait_for(state="attached")
-            await chips.filter(has_text=HOSTILE[5]).wait_for(state="attached")
-            assert await chips.all_text_contents() == HOSTILE[:6]
+            # Each is named when what is around that player has come.
+            named = "JSON.stringify([...document.querySelectorAll('#chips .name')].map((name) => name.textContent))"
+            await screen.page.wait_for_function(f"(wanted) => {named} === JSON.stringify(wanted)", arg=HOSTILE[:6])
             # One after the other: two that arrive as one version are told by what came of them.
             scores = {
                 "p9": (1 if view == "race" else 3, HOSTILE[1]),
@@ -163,6 +166,8 @@ async def test_hostile_names_are_shown_as_the_text_that_they_are(
             }
             for player, (score, name) in scores.items():
                 await submit(shared, board, {"player": player, "score": score, "name": name})
+                await screen.until_leader(player)
+                await screen.page.clock.run_for(TOLD_MS)
                 told = screen.page.locator("#happenings li").first.locator(".named").first
                 await told.filter(has_text=name).wait_for(state="attached")
             assert await screen.page.evaluate("window.taken") is None

@@ -223,9 +223,12 @@ class Model(RuleBasedStateMachine):
         try:
             self.run(self.come_to_rest())
         finally:
-            for node in self.nodes:
-                self.run(node.close())
-            self.loop.close()
+            try:
+                for node in self.nodes:
+                    self.run(node.close())
+            finally:
+                # Left open it would be found by the collector, in another test.
+                self.loop.close()
 
     # -- what happens --------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,13 @@ class NodeProcess:
 
     async def start(self) -> None:
         running = self._stack.process(
-            "api", port=self.port, drain_window=DRAIN_WINDOW, max_per_address=3 * CROWD, tick_ms=100
+            "api",
+            port=self.port,
+            drain_window=DRAIN_WINDOW,
+            max_per_address=3 * CROWD,
+            tick_ms=100,
+            # The first come while the worker may still be starting.
+            subscribe_timeout=PATIENCE,
         )
         self._child = await self._opened.enter_async_context(running)
         await eventually(self._ready)

@@ -181,16 +181,16 @@ async def test_a_burst_of_scores_makes_few_frames(held: HeldStack) -> None:
         async with HeldWatcher.talking(node.live_url) as watcher:
             await watcher.watch("points")
             began = time.monotonic()
-            for number in range(1, 41):
+            for number in range(1, 21):
                 seq = (await submit(node, "points", f"p{number % 10}", number))["seq"]
                 # A version of its own: what waits for the worker, it takes together.
                 await top(node, "points", after=f"p{number % 10}:{seq}")
-            await watcher.until(lambda watcher: len(watcher.entries) == 10 and watcher.entries[0]["score"] == 40)
+            await watcher.until(lambda watcher: len(watcher.entries) == 10 and watcher.entries[0]["score"] == 20)
             ticks = time.monotonic() - began
             frames = [frame for frame in watcher.seen if frame["type"] == "delta"]
             # The first at once, then one a tick.
             assert 2 <= len(frames) <= ticks + 2
-            assert frames[-1]["to"] - frames[0]["from"] == 40
+            assert frames[-1]["to"] - frames[0]["from"] == 20
 
 
 async def test_a_connection_that_is_gone_is_forgotten(node: Node, board: str) -> None:

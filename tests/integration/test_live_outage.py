@@ -44,8 +44,6 @@ async def test_a_board_outlives_a_restart_of_redis(held: HeldStack, valkey: Embe
             await watcher.watch("points")
             await watcher.until(lambda watcher: len(watcher.entries) == 4)
             before, epoch = await read(node, "top"), watcher.epoch
-            # Shown before the worker has noted that the board is active, without which it is not in the view.
-            await held.settled()
             await materialise(held)
 
             stopped = int(time.time())

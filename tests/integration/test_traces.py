@@ -234,14 +234,11 @@ async def test_a_share_of_what_comes_without_a_decision_is_traced(stack: Stack, 
 
 async def test_a_refused_request_and_a_crash_say_so(stack: Stack, xray: XRay) -> None:
     refused, crashed = new_trace(), new_trace()
-    async with stack.node(**xray.settings, beat=3600.0) as node:
+    async with stack.node(**xray.settings) as node:
         for trace, path in ((refused, "/v1/boards/none"), (crashed, "/v1/status")):
-            redis = node.service.nodes._redis
             if trace == crashed:
                 node.service.nodes._redis = None
             await node.http.get(path, headers={"X-Amzn-Trace-Id": f"Root={trace};Sampled=1"})
-            # The node's own beat asks there, too.
-            node.service.nodes._redis = redis
         error = (await xray.segments(refused, {"request"}))["request"]
         fault = (await xray.segments(crashed, {"request"}))["request"]
     assert (error["error"], error["http"]["response"]["status"]) == (True, 404)

@@ -108,6 +108,10 @@ class Node:
     def hurry(self) -> None:
         """From now on a handshake runs out: who is there already was let in at leisure."""
         self.gate._timeout = HANDSHAKE
+        # Whose time was set before has come in; the next one's is sooner.
+        if self.gate._timer is not None:
+            self.gate._timer.cancel()
+            self.gate._timer = None
 
     def parsers(self) -> int:
         """Those that are made for requests to this node."""

@@ -15,8 +15,9 @@ const SLOWEST_FRAME_MS = 1000 / 30;
 const LATE = 1.4;
 /** The share of late frames that is too many. */
 const TOO_MANY = 1 / 10;
-/** It is judged of so much gliding at a time. */
+/** It is judged of so much gliding at a time, and of so much where it is tried again. */
 const STRETCH_MS = 1_500;
+const TRIAL_MS = 400;
 /** A frame counts for no more than this: one or two that took long are no stretch, and five are. */
 const LONGEST_FRAME_MS = 300;
 /** No frame is as long: nobody looked. */
@@ -34,6 +35,7 @@ export class Pace {
   #glided = 0;
   #frames = 0;
   #late = 0;
+  #trying = false;
   /** How long not to glide the next time. */
   #pause = PAUSE_MS;
   #until = -Infinity;
@@ -67,7 +69,7 @@ export class Pace {
     this.#glided += Math.min(gap, LONGEST_FRAME_MS);
     this.#frames += 1;
     if (gap > LATE * this.#best) this.#late += 1;
-    if (this.#glided >= STRETCH_MS) this.#judge(now);
+    if (this.#glided >= (this.#trying ? TRIAL_MS : STRETCH_MS)) this.#judge(now);
   }
 
   /** @param {number} now */
@@ -76,7 +78,10 @@ export class Pace {
       this.#until = now + this.#pause;
       // Where it fails again at once, it is tried less often.
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
-    } else this.#pause = PAUSE_MS;
+      this.#trying = true;
+    } else if (this.#trying) this.#trying = false;
+    // A trial may be passed by chance, a whole stretch is not.
+    else this.#pause = PAUSE_MS;
     this.#startOver();
   }
 

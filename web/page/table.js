@@ -177,6 +177,7 @@ export class BoardTable {
 
   /**
    * After everything was written: to begin a glow has the page styled, once for all where nothing is written in between.
+   * Where the machine does not keep up, what is under way ends, too.
    *
    * @param {Row[]} rows
    * @param {boolean} fresh the whole table is new
@@ -185,12 +186,12 @@ export class BoardTable {
   #animate(rows, fresh, now) {
     const lively = keepsUp(now);
     rows.forEach((row, index) => {
-      if (!row.scored) return;
-      if (lively && this.#isSeen(index, 0)) row.glow();
-      else row.dim();
+      if (row.scored && lively && this.#isSeen(index, 0)) row.glow();
+      else if (row.scored || !lively) row.dim();
     });
     rows.forEach((row, index) => {
-      if (!fresh && row.index !== index) this.#move(row, index, now);
+      if (!lively) row.stop();
+      else if (!fresh && row.index !== index) this.#move(row, index, now);
       row.index = index;
       row.scored = false;
     });
@@ -243,7 +244,7 @@ export class BoardTable {
     const from = isNew ? { x: to.x, y: to.y + height / 2 } : this.#place(row.index);
     const way = { x: from.x - to.x, y: from.y - to.y };
     // A hundred rows that give way are a hundred layers; most of them nobody sees.
-    if (!keepsUp(now) || !this.#isSeen(index, way.y + row.offset(now).y)) return row.stop();
+    if (!this.#isSeen(index, way.y + row.offset(now).y)) return row.stop();
     if (isNew) row.fadeIn();
     if (!this.#calm.matches) row.glide(way, height * FARTHEST, now);
   }

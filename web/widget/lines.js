@@ -118,21 +118,23 @@ export class Lines {
 
   /**
    * After everything was written: to begin a glow has the page styled, once for all where nothing is written in between.
+   * Where the machine does not keep up, what is under way ends, too.
    *
    * @param {Line[]} lines
    * @param {boolean} fresh the whole list is new
    * @param {number} now
    */
   #animate(lines, fresh, now) {
+    const lively = keepsUp(now);
     const glowing = this.#apart === null || this.#own.hidden ? lines : [...lines, this.#apart];
     glowing.forEach((line, index) => {
-      if (!line.scored) return;
       // What glows or glides is a layer of its own, and so is all that lies over it.
-      if (keepsUp(now) && (line === this.#apart || this.#isSeen(index, index))) line.glow();
-      else line.dim();
+      if (line.scored && lively && (line === this.#apart || this.#isSeen(index, index))) line.glow();
+      else if (line.scored || !lively) line.dim();
     });
     lines.forEach((line, index) => {
-      if (!fresh && line.index !== index) this.#move(line, index, now);
+      if (!lively) line.stop();
+      else if (!fresh && line.index !== index) this.#move(line, index, now);
       line.index = index;
     });
     for (const line of glowing) line.scored = false;
@@ -190,7 +192,7 @@ export class Lines {
     const from = isNew ? index + 0.5 : line.index;
     const drawn = from + (this.#height === 0 ? 0 : line.offset(now) / this.#height);
     // A hundred rows that give way are a hundred animations; most of them nobody sees.
-    if (!this.#isSeen(drawn, index) || !keepsUp(now)) return line.stop();
+    if (!this.#isSeen(drawn, index)) return line.stop();
     if (isNew) line.fadeIn();
     if (this.#calm.matches || this.#height === 0) return;
     line.glide((from - index) * this.#height, this.#height * FARTHEST, now);

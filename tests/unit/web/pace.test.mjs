@@ -109,6 +109,21 @@ test("it is tried again after a while, less and less often where it fails, and a
   assert.equal(pauseOf(page), PAUSE_MS);
 });
 
+test("a machine that failed is not looked at for long when it is tried again", () => {
+  const page = new Page();
+  pauseOf(page);
+  assert.equal(page.glide(300, 3 * FRAME_MS), true);
+  assert.equal(page.glide(200, 3 * FRAME_MS), false);
+});
+
+test("a trial that went well by chance is not yet a machine that keeps up", () => {
+  const page = new Page();
+  pauseOf(page);
+  page.glide(600, FRAME_MS);
+  assert.equal(page.lively, true);
+  assert.equal(pauseOf(page), 2 * PAUSE_MS);
+});
+
 test("what comes to rest while it stands still is not judged", () => {
   const page = new Page();
   page.glide(3_000, 3 * FRAME_MS);

@@ -20,6 +20,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # By the page's clock, what happens is told within.
 TOLD_MS = 1_200
+SEARCHED_MS = 1_500
+"""By the page's clock, a list of those who were found is a new one within."""
+# Who was in that list each time that it was written.
+LISTED = """() => {
+  window.listed = [];
+  const found = document.getElementById("found");
+  new MutationObserver(() => listed.push([...found.querySelectorAll(".id")].map((id) => id.textContent).join()))
+    .observe(found, { childList: true });
+}"""
 DEEP = 160
 """More players than a table shows."""
 
@@ -49,6 +58,22 @@ async def own(shared_stack: Stack, shared: Node, board: str) -> str:
 async def texts(screen: Any, selector: str) -> list[str]:
     found: list[str] = await screen.page.locator(selector).all_inner_texts()
     return found
+
+
+async def test_who_was_found_far_down_stays_while_the_board_goes_on(shared: Node, own: str, open_page: Opens) -> None:
+    async with open_page(f"{shared.url}/?board={own}", still=True) as screen:
+        page = screen.page
+        await page.locator(".body .row").nth(99).wait_for()
+        await page.locator("#search").press_sequentially("Name 150")
+        await page.clock.run_for(SEARCHED_MS)
+        await page.locator("[role=option]", has_text="Name 150").wait_for()
+        await page.evaluate(LISTED)
+        for score in (50_000, 60_000):
+            await submit(shared, own, {"player": "p001", "score": score})
+            await page.locator(".body .row[data-player=p001] .score", has_text=f"{score:,}").wait_for()
+            await page.clock.run_for(SEARCHED_MS)
+        listed = await page.wait_for_function("() => listed.length > 1 && listed")
+        assert set(await listed.json_value()) == {"p150"}
 
 
 async def test_a_player_is_found_and_followed_by_keyboard_alone(crowd: Node, open_page: Opens) -> None:

@@ -32,6 +32,8 @@ export class Search {
   #wishes;
   /** @type {Entry[]} */
   #found = [];
+  /** Who was found beyond those in sight, the last time. @type {{board: string, query: string, entries: Entry[]} | null} */
+  #far = null;
   #at = -1;
   #turn = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -96,16 +98,28 @@ export class Search {
     const turn = this.#turn;
     if (query === "" || sight === null) return this.#close();
     const near = matches(query, sight.entries, MOST);
-    this.#show(near, near.length < MOST ? "Looking further down…" : "");
+    const before = this.#far?.board === sight.board && this.#far.query === query ? this.#far.entries : null;
+    // What was found a moment ago stays until it is known anew: nobody aims at a list that comes and goes.
+    this.#tell(near, before, "Looking further down…");
     if (near.length === MOST) return;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     if (turn !== this.#turn) return;
     const far = await this.#beyond(sight.board, query).catch(() => null);
     if (turn !== this.#turn) return;
-    if (far === null) return this.#show(near, "The service does not answer just now.");
+    if (far !== null) this.#far = { board: sight.board, query, entries: far };
+    this.#tell(near, far ?? before, "The service does not answer just now.");
+  }
+
+  /**
+   * @param {Entry[]} near
+   * @param {Entry[] | null} far null: not known
+   * @param {string} unknown what is said then
+   */
+  #tell(near, far, unknown) {
     const seen = new Set(near.map(({ player }) => player));
-    const all = [...near, ...far.filter(({ player }) => !seen.has(player))].slice(0, MOST);
-    this.#show(all, all.length > 0 ? "" : `Nobody of that name among the best ${formatCount(DEPTH)}. An exact id is found anywhere.`);
+    const all = [...near, ...(far ?? []).filter(({ player }) => !seen.has(player))].slice(0, MOST);
+    const nobody = `Nobody of that name among the best ${formatCount(DEPTH)}. An exact id is found anywhere.`;
+    this.#show(all, near.length === MOST ? "" : far === null ? unknown : all.length > 0 ? "" : nobody);
   }
 
   /**

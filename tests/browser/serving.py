@@ -35,6 +35,11 @@ async def submit(node: Node, board: str, *rows: dict[str, Any]) -> None:
     assert all("seq" in result for result in answer.json()["results"]), answer.text
 
 
+def lost(problem: str) -> bool:
+    """Whether a console error tells of a way that is cut off: refused, reset or empty, as the moment has it."""
+    return "net::ERR_" in problem
+
+
 def contest() -> list[dict[str, Any]]:
     """The scores of a real contest, in order."""
     with (DATA / "contest-harbin.events.ndjson").open() as events:

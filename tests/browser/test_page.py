@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.browser.serving import CONTEST, DATA, contest, create, service, submit
+from tests.browser.serving import CONTEST, DATA, contest, create, lost, service, submit
 from tests.harness import PATIENCE, free_port, ready
 
 if TYPE_CHECKING:
@@ -105,7 +105,6 @@ async def test_the_page_comes_back_by_itself_when_the_node_was_killed_and_is_the
 ) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    refused = "ERR_CONNECTION_REFUSED"
     async with stack.worker(), contextlib.AsyncExitStack() as opened:
         client = httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=stack.headers("admin"))
         http = await opened.enter_async_context(client)
@@ -113,9 +112,7 @@ async def test_the_page_comes_back_by_itself_when_the_node_was_killed_and_is_the
             await ready(url)
             (await http.put("/v1/boards/harbin", json=CONTEST)).raise_for_status()
             await http.post("/v1/boards/harbin/scores", json={"player": "ann", "score": [1, 60]})
-            screen = await opened.enter_async_context(
-                open_page(f"{url}/?watch=ann", allowed=lambda problem: refused in problem)
-            )
+            screen = await opened.enter_async_context(open_page(f"{url}/?watch=ann", allowed=lost))
             await screen.until_players("ann")
             await screen.page.locator("#standing-rank", has_text="1st").wait_for()
             await screen.page.evaluate(BLINKS)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.browser.embedding import Site, serving, shown, until_described, until_players, until_state
-from tests.browser.serving import CONTEST, contest, create, service, submit
+from tests.browser.serving import CONTEST, contest, create, lost, service, submit
 from tests.browser.test_accessible import complaints
 from tests.harness import PATIENCE, eventually, free_port, ready
 from tests.web_tools import AXE
@@ -55,16 +55,11 @@ WITNESS = """(widget) => {
     gone += lost.length;
   }).observe(body, { childList: true });
 }"""
-REFUSED = ("ERR_CONNECTION_REFUSED", "ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION_RESET")
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     yield from serving()
-
-
-def lost(problem: str) -> bool:
-    return any(code in problem for code in REFUSED)
 
 
 def missing(problem: str) -> bool:

@@ -45,9 +45,9 @@ web-tools: .emulators/node/.installed  ## what looks at the browser's modules in
 	npm install --prefix .emulators/node --no-package-lock --no-audit --no-fund --silent typescript@5.9.3 esbuild@0.28.2 axe-core@4.14.1
 	@touch $@
 
-# Four at once also on two cores: for half of its time a test waits for the processes that it started.
+# Three at once also on two cores: for a good part of its time a test waits for the processes that it started.
 test: install-dev check  ## style, types, floor plan, then every test on real parts
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -167,6 +167,16 @@ async def eventually(check: Callable[[], Any], seconds: float = PATIENCE) -> Any
             await asyncio.sleep(0.02)
 
 
+async def ranked_top(http: httpx.AsyncClient, board: str, **asked: object) -> dict[str, Any] | None:
+    """A board's top by its ranking; None while there is none, or a store is too busy to answer in time."""
+    answer = await http.get(f"/v1/boards/{board}/top", params={name: str(value) for name, value in asked.items()})
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return None
+    assert answer.status_code == httpx.codes.OK, answer.text
+    top: dict[str, Any] = answer.json()
+    return None if top.get("stale") else top
+
+
 async def ready(url: str) -> None:
     """Return when a node in another process takes requests."""
     async with httpx.AsyncClient(verify=UNENCRYPTED) as http:

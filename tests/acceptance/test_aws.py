@@ -35,7 +35,7 @@ from tests.acceptance.test_contests import (
 )
 from tests.cloud import Cloud, Layer, Stopped
 from tests.emulators import make_ministack
-from tests.harness import PATIENCE, Node, Stack, Watcher, eventually, without_rank
+from tests.harness import PATIENCE, Node, Stack, Watcher, eventually, ranked_top, without_rank
 from tests.xray import XRay, joined, new_trace
 
 # The package and the layers are made first, and take what pip takes.
@@ -78,7 +78,7 @@ class Way:
         assert (await self.admin.put(f"/v1/boards/{board}", json=document)).status_code == 201
 
         async def ranked() -> bool:
-            return "stale" not in (await self.admin.get(f"/v1/boards/{board}/top")).json()
+            return await ranked_top(self.admin, board) is not None
 
         await eventually(ranked, 60)
 

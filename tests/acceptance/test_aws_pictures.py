@@ -18,7 +18,7 @@ import pytest
 from infra.deploy.bundle import Bundle
 from tests.cloud import Cloud, Layer
 from tests.emulators import make_ministack
-from tests.harness import PATIENCE, Node, Stack, Watcher, eventually
+from tests.harness import PATIENCE, Node, Stack, Watcher, eventually, ranked_top
 from tests.images import BLUE, EXECUTABLE, RED, SVG, bomb, near, opened, picture, sideways
 
 pytestmark = pytest.mark.timeout(240, func_only=True)
@@ -88,8 +88,8 @@ async def way(
                 assert answer.is_success
 
             async def ranked() -> bool:
-                top = (await node.http.get(f"/v1/boards/{BOARD}/top")).json()
-                return "stale" not in top and top["total"] == 2
+                top = await ranked_top(node.http, BOARD)
+                return top is not None and top["total"] == 2
 
             await eventually(ranked, 90)
             yield Way(node, layer)

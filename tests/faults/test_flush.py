@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from redis.asyncio import Redis
 
-from tests.harness import PATIENCE, Watcher, eventually, without_rank
+from tests.harness import PATIENCE, Watcher, eventually, ranked_top, without_rank
 
 if TYPE_CHECKING:
     from infra.local.valkey import EmbeddedValkey
@@ -25,8 +25,8 @@ async def fill(node: Node) -> None:
         assert answer.status_code == 200
 
     async def ranked() -> bool:
-        top = (await node.http.get("/v1/boards/arcade/top", params={"limit": 1000})).json()
-        return bool(top["total"] == PLAYERS and not top.get("stale"))
+        top = await ranked_top(node.http, "arcade", limit=1000)
+        return top is not None and top["total"] == PLAYERS
 
     await eventually(ranked)
 

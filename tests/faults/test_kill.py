@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import httpx
 
-from tests.harness import PATIENCE, eventually, free_port, ready
+from tests.harness import PATIENCE, eventually, free_port, ranked_top, ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -46,8 +46,8 @@ async def test_a_worker_killed_in_mid_batch_loses_nothing(stack: Stack) -> None:
         async with stack.process("workers", lease=2.0):
 
             async def all_are_ranked() -> bool:
-                held = (await node.http.get("/v1/boards/arcade/top", params={"limit": 1000})).json()
-                return not held.get("stale") and bool(held["total"] == sent)
+                held = await ranked_top(node.http, "arcade", limit=1000)
+                return held is not None and held["total"] == sent
 
             await eventually(all_are_ranked)
             await eventually(lambda: query(stack, lambda c: c.fetchval("SELECT count(*) = 0 FROM outbox")))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 import httpx
 import pytest
 
 from tests.emulators import make_ministack
-from tests.harness import PATIENCE, Watcher, eventually, free_port, ready, without_rank
+from tests.harness import PATIENCE, Watcher, eventually, free_port, ranked_top, ready, without_rank
 from tests.queues import Mapping, Queues, functions_on
 
 if TYPE_CHECKING:
@@ -94,11 +94,8 @@ async def newest(stack: Stack) -> int:
 async def ranked(node: Node) -> dict[str, int]:
     """Once it is there to be read: Redis may be slow to answer a node that waits half a second for it."""
 
-    async def fresh() -> dict[str, Any] | None:
-        top: dict[str, Any] = (await node.http.get("/v1/boards/coins/top", params={"limit": 1000})).json()
-        return None if top.get("stale") else top
-
-    return {one["player"]: one["score"] for one in (await eventually(fresh))["entries"]}
+    top = await eventually(lambda: ranked_top(node.http, "coins", limit=1000))
+    return {one["player"]: one["score"] for one in top["entries"]}
 
 
 async def test_sqs_stopped_for_a_while_under_load_loses_and_doubles_nothing(

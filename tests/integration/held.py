@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from realtime.client.reducer import checksum
 from realtime.core.messages import SUBPROTOCOL
 from tests import documents
-from tests.harness import PATIENCE, Node, Stack, Watcher, eventually
+from tests.harness import PATIENCE, Node, Stack, Watcher, eventually, ranked_top
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,8 +120,8 @@ async def rank_all(node: Node, board: str, scores: dict[str, Any]) -> None:
 
     async def ranked() -> bool:
         # Too long for the window: this asks Redis, and does not make the node follow the board.
-        top = (await node.http.get(f"/v1/boards/{board}/top", params={"limit": 101})).json()
-        return "stale" not in top and top["total"] == len(scores)
+        top = await ranked_top(node.http, board, limit=101)
+        return top is not None and top["total"] == len(scores)
 
     await eventually(ranked)
 

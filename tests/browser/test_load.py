@@ -16,7 +16,7 @@ from realtime.core.window import Window
 from tests.browser import pace
 from tests.browser.embedding import Site, serving, shown
 from tests.browser.serving import create, service, submit
-from tests.harness import eventually
+from tests.harness import eventually, ranked_top
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,9 @@ async def test_twenty_updates_a_second_on_a_hundred_rows_leave_the_page_idle_mos
             await stack.settled()
 
             async def as_the_service_says() -> bool:
-                top = (await node.http.get("/v1/boards/arcade/top?limit=100")).json()
+                top = await ranked_top(node.http, "arcade", limit=100)
+                if top is None:
+                    return False
                 read = await shown(screen)
                 wanted = [entry["player"] for entry in top["entries"]]
                 return bool(

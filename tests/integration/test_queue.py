@@ -144,7 +144,7 @@ async def test_a_poison_message_lands_in_the_dead_letter_queue_and_a_redrive_hea
     async with Mapping(queues).running() as mapping:
 
         async def both_are_listed() -> list[dict[str, Any]] | None:
-            listed: list[dict[str, Any]] = (await node.http.get("/v1/dead-letters")).json()["dead_letters"]
+            listed: list[dict[str, Any]] = (await node.http.get("/v1/dead-letters")).json().get("dead_letters", [])
             return listed if len(listed) == 3 else None
 
         listed = await eventually(both_are_listed)
@@ -160,7 +160,7 @@ async def test_a_poison_message_lands_in_the_dead_letter_queue_and_a_redrive_hea
         await queued.settled()
 
         async def noise_is_back() -> bool:
-            listed = (await node.http.get("/v1/dead-letters")).json()["dead_letters"]
+            listed = (await node.http.get("/v1/dead-letters")).json().get("dead_letters", [])
             return [(one["rows"], one["reason"]) for one in listed] == [([], "unknown format 'noise'")]
 
         await eventually(noise_is_back)
@@ -184,7 +184,7 @@ async def test_without_a_queue_a_held_row_is_listed_and_a_redrive_lets_the_worke
         payload = await connection.fetchval("INSERT INTO outbox (payload) VALUES ('\\xc1') RETURNING id")
 
         async def listed() -> list[dict[str, Any]]:
-            return list((await node.http.get("/v1/dead-letters")).json()["dead_letters"])
+            return list((await node.http.get("/v1/dead-letters")).json().get("dead_letters", []))
 
         assert [one["id"] for one in await eventually(listed)] == [f"row:{payload}"]
         await connection.execute("UPDATE outbox SET payload = '\\x90' WHERE id = $1", payload)

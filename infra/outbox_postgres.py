@@ -36,8 +36,9 @@ SELECT id, payload, trace, (extract(epoch FROM created_at) * 1000000)::bigint FR
 """
 _RELEASE: Final = "UPDATE outbox SET leased_until = now() + $2 * interval '1 second', claims = 0 WHERE id = ANY ($1)"
 _HOLD: Final = "UPDATE outbox SET leased_until = 'infinity', reason = $2 WHERE id = ANY ($1)"
+# By the clock: a row may have come since the statement began, which is what now() tells.
 _BACKLOG: Final = """
-SELECT count(*) AS n, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age
+SELECT count(*) AS n, greatest(coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0), 0)::float8 AS age
 FROM outbox WHERE leased_until < 'infinity'
 """
 

@@ -27,6 +27,18 @@ WITNESS = """(leader) => {
     }).observe(body, { childList: true });
   });
 }"""
+# How bright a row's glow is as the row is drawn for the first time.
+GLOWS = """(player) => {
+  const body = document.querySelector("#table .body");
+  window.glow = new Promise((done) => {
+    new MutationObserver((_, observer) => {
+      const row = body.querySelector(`[data-player=${player}]`);
+      if (row === null) return;
+      observer.disconnect();
+      done(getComputedStyle(row.querySelector(".breath")).opacity);
+    }).observe(body, { childList: true });
+  });
+}"""
 AT_REST = """() => Promise.allSettled(
   document.getElementById("table").getAnimations({ subtree: true }).map(({ finished }) => finished))"""
 IN_SIGHT = """() => [...document.querySelectorAll("#table .body .row")].flatMap((row, index) => {
@@ -61,3 +73,22 @@ async def test_rows_move_where_they_can_be_seen(
         assert in_sight[0] > ROWS / 2
         # Who was in sight is seen as it leaves.
         assert set(in_sight) <= set(moving) <= {0, *range(in_sight[0] - 2, ROWS)}
+
+
+async def test_who_comes_in_glows_and_in_a_part_that_is_not_shown_nothing_moves(
+    shared_stack: Stack, shared: Node, board: str, open_page: Opens
+) -> None:
+    await create(shared, board, {"columns": [{"name": "points"}]})
+    await submit(shared, board, *({"player": f"p{place}", "score": 10_000 - 10 * place} for place in range(ROWS)))
+    await shared_stack.settled()
+    async with open_page(f"{shared.url}/?board={board}", viewport={"width": 390, "height": 844}) as screen:
+        page = screen.page
+        await page.locator("#table .body .row").nth(ROWS - 1).wait_for()
+        await page.evaluate(GLOWS, "new")
+        await submit(shared, board, {"player": "new", "score": 9_955})
+        assert await page.evaluate("glow") == "1"
+        await page.evaluate(AT_REST)
+        await page.locator("#tabs [data-view=race]").click()
+        await page.locator("#table").wait_for(state="hidden")
+        moving, in_sight = await moved(screen, shared, board, "p90", 20_000)
+        assert (moving, in_sight) == ([], [])

@@ -74,7 +74,8 @@ export class Pace {
 
   /** @param {number} now */
   #judge(now) {
-    if (this.#late > this.#frames * TOO_MANY) {
+    // One alone is a hiccup, also where little is looked at.
+    if (this.#late > Math.max(1, this.#frames * TOO_MANY)) {
       this.#until = now + this.#pause;
       // Where it fails again at once, it is tried less often.
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);

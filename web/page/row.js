@@ -13,7 +13,7 @@ import { Motion } from "./motion.js";
 /** @typedef {import("./boards.js").Column} Column */
 /** @typedef {import("./movement.js").Movement} Movement */
 
-const GLOW = { duration: 1800, easing: "ease-out", pseudoElement: "::before" };
+const GLOW = { duration: 1800, easing: "ease-out" };
 
 export class Row {
   element = cell("row", "row");
@@ -38,6 +38,8 @@ export class Row {
   #scores = [];
   #columns;
   #motion = new Motion(this.element);
+  // An element: a row that was never in sight has nothing yet of what a style makes up, and its glow would be of nothing.
+  #breath = document.createElement("div");
   /** @type {Animation | null} */
   #glow = null;
   #movement = "";
@@ -64,7 +66,9 @@ export class Row {
     this.#follow.tabIndex = -1;
     this.#follow.setAttribute("aria-pressed", "false");
     follow.append(this.#follow);
-    this.element.append(this.#rank, this.#move, player, ...this.#scores, follow);
+    this.#breath.className = "breath";
+    this.#breath.setAttribute("aria-hidden", "true");
+    this.element.append(this.#rank, this.#move, player, ...this.#scores, follow, this.#breath);
   }
 
   /** @param {Entry} entry */
@@ -155,7 +159,7 @@ export class Row {
 
   /** Somebody looks for it. */
   flash() {
-    this.element.animate([{ opacity: 1 }, { opacity: 1, offset: 0.5 }, { opacity: 0 }], { ...GLOW, duration: 2600 });
+    this.#breath.animate([{ opacity: 1 }, { opacity: 1, offset: 0.5 }, { opacity: 0 }], { ...GLOW, duration: 2600 });
   }
 
   /** @param {Movement} movement */
@@ -177,7 +181,7 @@ export class Row {
 
   /** The score is new: a breath of colour, also where motion is not wanted. */
   glow() {
-    if (this.#glow === null) this.#glow = this.element.animate([{ opacity: 1 }, { opacity: 0 }], GLOW);
+    if (this.#glow === null) this.#glow = this.#breath.animate([{ opacity: 1 }, { opacity: 0 }], GLOW);
     else this.#glow.currentTime = 0;
     this.#glow.play();
   }

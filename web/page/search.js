@@ -100,26 +100,26 @@ export class Search {
     const near = matches(query, sight.entries, MOST);
     const before = this.#far?.board === sight.board && this.#far.query === query ? this.#far.entries : null;
     // What was found a moment ago stays until it is known anew: nobody aims at a list that comes and goes.
-    this.#tell(near, before, "Looking further down…");
+    this.#tell(near, before, before !== null || near.length === MOST ? "" : "Looking further down…");
     if (near.length === MOST) return;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     if (turn !== this.#turn) return;
     const far = await this.#beyond(sight.board, query).catch(() => null);
-    if (turn !== this.#turn) return;
     if (far !== null) this.#far = { board: sight.board, query, entries: far };
-    this.#tell(near, far ?? before, "The service does not answer just now.");
+    if (turn !== this.#turn) return;
+    const nobody = `Nobody of that name among the best ${formatCount(DEPTH)}. An exact id is found anywhere.`;
+    if (far === null) this.#tell(near, before, "The service does not answer just now.");
+    else this.#tell(near, far, near.length + far.length > 0 ? "" : nobody);
   }
 
   /**
    * @param {Entry[]} near
    * @param {Entry[] | null} far null: not known
-   * @param {string} unknown what is said then
+   * @param {string} note
    */
-  #tell(near, far, unknown) {
+  #tell(near, far, note) {
     const seen = new Set(near.map(({ player }) => player));
-    const all = [...near, ...(far ?? []).filter(({ player }) => !seen.has(player))].slice(0, MOST);
-    const nobody = `Nobody of that name among the best ${formatCount(DEPTH)}. An exact id is found anywhere.`;
-    this.#show(all, near.length === MOST ? "" : far === null ? unknown : all.length > 0 ? "" : nobody);
+    this.#show([...near, ...(far ?? []).filter(({ player }) => !seen.has(player))].slice(0, MOST), note);
   }
 
   /**

@@ -50,10 +50,11 @@ export class Sight {
   look(now, beyond) {
     if (now < this.#lookedAt + LOOK_MS) return;
     this.#lookedAt = now;
-    const { top, bottom } = this.#scroller().getBoundingClientRect();
+    const { top, bottom, width } = this.#scroller().getBoundingClientRect();
     const begin = this.#list.getBoundingClientRect().top;
-    this.#top = Math.max(top, 0) - begin - beyond;
-    this.#bottom = Math.min(bottom, innerHeight) - begin + beyond;
+    // What is not displayed has no size, and nothing of it can be seen.
+    this.#top = width === 0 ? Infinity : Math.max(top, 0) - begin - beyond;
+    this.#bottom = width === 0 ? -Infinity : Math.min(bottom, innerHeight) - begin + beyond;
   }
 
   /**

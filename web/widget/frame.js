@@ -5,6 +5,7 @@
  */
 
 import { make, write } from "../page/make.js";
+import { keepsUp } from "../page/motion.js";
 import { cell } from "../page/row.js";
 import { showsRows } from "./condition.js";
 import { part } from "./line.js";
@@ -117,7 +118,7 @@ export class Frame {
 
   /** The board moved. Beats do not pile up: a busy board has a steady pulse. */
   pulse() {
-    if (this.#calm.matches || this.#beat?.playState === "running") return;
+    if (this.#calm.matches || this.#beat?.playState === "running" || !keepsUp(performance.now())) return;
     this.#beat = this.#dot.animate(
       [
         { transform: "scale(1)", opacity: 0.5 },
